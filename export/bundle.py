@@ -1,0 +1,213 @@
+"""The whole export of a model: SavedModel, files, checks, measurements and report in one folder."""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from .bars import judge
+from .benchmarking import benchmark
+from .contents import inspect
+from .environment import versions
+from .errors import ExportError, InvalidInput
+from .markdown import to_markdown
+from .precisions import CALIBRATED, PRECISIONS, check_precision, check_precisions
+from .predictor import load
+from .process import TIMEOUT
+from .quantization.calibration import check_given, count
+from .report import Calibration, FileReport, Report
+from .saved_model import to_saved_model
+from .signatures import named_models
+from .tflite import derive, float_conversion
+from .verification import verify
+
+
+def export_model(
+    model,
+    directory,
+    *,
+    precisions=PRECISIONS,
+    calibration=None,
+    calibration_description="not described",
+    batches,
+    signatures=None,
+    score=None,
+    bars=None,
+    name=None,
+    threads=1,
+    runs=50,
+    progress=None,
+    timeout=TIMEOUT,
+):
+    """Export a model, check and measure every file, and write it all into a folder.
+
+    The folder gets `saved_model/`, `{precision}.tflite`, `report.json` and `report.md`. float32 is
+    always made: the others are derived from it and compared with it. Files of an earlier export are
+    replaced only when everything new is ready, and removed where this export has no successor.
+
+    Args:
+        model: A built functional `keras.Model`.
+        directory: The folder, created where missing.
+        precisions: Which of `PRECISIONS` to make; one that can't be made is recorded with its reason.
+        calibration: Training data, see `to_tflite`.
+        calibration_description: Which samples these are, for the report.
+        batches: Data to compare the files with the model on, see `verify`.
+        signatures: None, or a mapping from names to models, see `to_tflite`.
+        score: None, or a function from `predict(batch, signature=None)` to a dict of floats.
+        bars: None, or a mapping from precision to the `Bar` its file has to meet.
+        name: What to call it in the report; the model's name by default.
+        threads: Threads for the latency, see `benchmark`.
+        runs: Inferences for the latency, see `benchmark`.
+        progress: None, or a function called with `(stage, done, total)`.
+        timeout: Seconds a single step may take.
+
+    Returns:
+        A `Report`; look at `passed` and `problems`.
+
+    Raises:
+        ExportError: The model can't be converted at all, or the folder can't be written.
+        InvalidInput: An argument does not fit.
+    """
+    precisions = check_precisions(("float32", *check_precisions(precisions)))
+    if any(precision in CALIBRATED for precision in precisions):
+        calibration = check_given(calibration, "int8 or int16x8")
+    work = _Work(
+        model=model,
+        parts=named_models(model, signatures),
+        name=name or model.name,
+        precisions=precisions,
+        calibration=calibration,
+        calibration_description=calibration_description,
+        batches=_kept(batches),
+        score=score,
+        bars=_checked_bars(bars, precisions, score),
+        measuring={"threads": threads, "runs": runs},
+        progress=progress or (lambda stage, done, total: None),
+        timeout=timeout,
+    )
+    return work.write(Path(directory))
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Work:
+    """The checked arguments of one export."""
+
+    model: object
+    parts: dict
+    name: str
+    precisions: tuple
+    calibration: object
+    calibration_description: str
+    batches: object
+    score: object
+    bars: dict
+    measuring: dict
+    progress: object
+    timeout: float
+
+    def write(self, directory):
+        """Make everything beside its final place, then move it there."""
+        try:
+            directory.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryDirectory(dir=directory, prefix=".writing-") as folder:
+                report = self.build(Path(folder))
+                (Path(folder) / "report.md").write_text(to_markdown(report), encoding="utf-8")
+                (Path(folder) / "report.json").write_text(report.to_json(), encoding="utf-8")
+                _publish(Path(folder), directory)
+        except OSError as error:
+            raise ExportError(
+                f"{error.filename or directory} can't be written ({error.strerror or error}). Files of an "
+                "earlier export are unchanged; free some space or choose another directory."
+            ) from error
+        self.progress("done", len(self.precisions), len(self.precisions))
+        return report
+
+    def build(self, folder):
+        """All files in a folder, and the report on them."""
+        self.progress("saved_model", 0, len(self.precisions))
+        saved = to_saved_model(self.model, folder / "saved_model", self.parts)
+        float_file = float_conversion(self.model, self.parts, saved, self.timeout)
+        files, refused = [], {}
+        for done, precision in enumerate(self.precisions):
+            self.progress(precision, done, len(self.precisions))
+            try:
+                content = derive(self.model, float_file, precision, self.calibration, self.timeout)
+            except ExportError as error:
+                refused[precision] = str(error)
+                continue
+            (folder / f"{precision}.tflite").write_bytes(content)
+            files.append(self.examine(content, precision, files[0].metrics if files else None))
+        return Report(
+            name=self.name,
+            files=tuple(files),
+            refused=refused,
+            required=tuple(self.bars),
+            calibration=self.described_calibration(),
+            environment=versions(),
+        )
+
+    def examine(self, content, precision, reference):
+        """Check, score and measure one file; `reference` holds the float32 file's metrics."""
+        metrics = _scored(self.score, load(content))
+        reference = metrics if reference is None else reference
+        bar = self.bars.get(precision)
+        return FileReport(
+            file=f"{precision}.tflite",
+            precision=precision,
+            contents=inspect(content),
+            verification=verify(self.model, content, self.batches, self.parts, precision),
+            benchmark=benchmark(content, timeout=self.timeout, **self.measuring),
+            metrics=metrics,
+            difference={name: value - reference[name] for name, value in metrics.items()},
+            verdict=judge(bar, metrics, reference) if bar else None,
+        )
+
+    def described_calibration(self):
+        if self.calibration is None:
+            return None
+        return Calibration(
+            samples=count(self.calibration), description=self.calibration_description
+        )
+
+
+def _scored(score, predictor):
+    return {} if score is None else {name: float(value) for name, value in score(predictor).items()}
+
+
+def _kept(batches):
+    """Batches in a form that can be read once per file."""
+    if isinstance(batches, Mapping):
+        return {name: list(part) for name, part in batches.items()}
+    return list(batches)
+
+
+def _checked_bars(bars, precisions, score):
+    bars = dict(bars or {})
+    for precision in bars:
+        if check_precision(precision) not in precisions:
+            raise InvalidInput(
+                f"There is a bar for {precision!r}, which is not among the precisions to make: "
+                f"{', '.join(precisions)}."
+            )
+    if bars and score is None:
+        raise InvalidInput("Bars need a score: pass a function from predict to a dict of metrics.")
+    return bars
+
+
+def _publish(folder, directory):
+    """Move the new files to their places, the reports last, and remove what they do not cover."""
+    saved, old = directory / "saved_model", folder / "old_saved_model"
+    if saved.exists():
+        saved.rename(old)
+    (folder / "saved_model").rename(saved)
+    for precision in PRECISIONS:
+        file = f"{precision}.tflite"
+        if (folder / file).exists():
+            os.replace(folder / file, directory / file)
+        else:
+            (directory / file).unlink(missing_ok=True)
+    for file in ("report.md", "report.json"):
+        os.replace(folder / file, directory / file)
+    shutil.rmtree(old, ignore_errors=True)

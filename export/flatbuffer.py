@@ -1,0 +1,200 @@
+"""Read a `.tflite` flatbuffer into objects that can be edited, and write it back.
+
+The layout is the schema of TensorFlow Lite, version 3 (`tensorflow/lite/schema/schema.fbs`).
+"""
+
+from functools import cache
+
+import numpy as np
+
+from .errors import InvalidFile
+
+IDENTIFIER = b"TFL3"
+
+
+def parse(content):
+    """The file as a `ModelT` whose buffers hold `uint8` arrays.
+
+    Raises:
+        InvalidFile: The bytes are no flatbuffer of the TFLite schema, or they point outside the file.
+    """
+    from ai_edge_litert.tools import flatbuffer_utils
+
+    content = bytes(content)
+    if len(content) < 8 or content[4:8] != IDENTIFIER:
+        raise InvalidFile(
+            f"These {len(content)} bytes are not a .tflite file: bytes 4 to 8 are {content[4:8]!r}, "
+            f"expected {IDENTIFIER!r}. Give the bytes of a converted model, or its path."
+        )
+    try:
+        model = flatbuffer_utils.read_model_from_bytearray(content)
+        _check_references(model, content)
+    except InvalidFile:
+        raise
+    # A damaged offset surfaces as whatever the decoder trips over.
+    except Exception as error:
+        raise InvalidFile(
+            f"The file of {len(content)} bytes is damaged ({type(error).__name__}: {error}). "
+            "Convert the model again."
+        ) from error
+    for buffer in model.buffers:
+        if buffer.data is not None:
+            buffer.data = np.frombuffer(buffer.data, np.uint8)
+    return model
+
+
+def serialise(model):
+    """The bytes of a `ModelT`, with every buffer inside the flatbuffer.
+
+    Buffers appended behind the flatbuffer, which the quantiser writes for larger models, can't be
+    read by TensorFlow Lite Micro.
+    """
+    from ai_edge_litert.tools import flatbuffer_utils
+
+    return bytes(flatbuffer_utils.convert_object_to_bytearray(model))
+
+
+def drop_unused_buffers(model):
+    """Remove the buffers that no tensor and no metadata points at; buffer 0 stays, by convention."""
+    tensors = [tensor for graph in model.subgraphs for tensor in graph.tensors]
+    holders = [*tensors, *(model.metadata or [])]
+    kept = sorted({0, *(int(holder.buffer) for holder in holders)})
+    place = {old: new for new, old in enumerate(kept)}
+    model.buffers = [model.buffers[old] for old in kept]
+    for holder in holders:
+        holder.buffer = place[int(holder.buffer)]
+
+
+def reorder(model, order):
+    """Put the graphs in the order of their present indices, and keep every reference to them."""
+    place = {old: new for new, old in enumerate(order)}
+    model.subgraphs = [model.subgraphs[old] for old in order]
+    for signature in model.signatureDefs or []:
+        signature.subgraphIndex = place[signature.subgraphIndex]
+    for graph in model.subgraphs:
+        for operator in graph.operators or []:
+            for options in (operator.builtinOptions, operator.builtinOptions2):
+                _renumber(options, place)
+
+
+def _renumber(options, place):
+    """Options that call another graph name it by its index (`bodySubgraphIndex`, `subgraph`, ...)."""
+    for field, value in vars(options).items() if options is not None else ():
+        if field.lower().endswith(("subgraphindex", "subgraph")) and value in place:
+            setattr(options, field, place[value])
+
+
+def type_name(code):
+    """The schema's name of a tensor type in lower case: `float32`, `int8`, ..."""
+    return _names("TensorType")[code].lower()
+
+
+def item_size(code):
+    """Bytes an element of a tensor type takes; None where elements are packed or vary in size."""
+    sizes = {"bool": 1, "bfloat16": 2, "complex64": 8, "complex128": 16}
+    name = type_name(code)
+    if name in sizes:
+        return sizes[name]
+    digits = name.removeprefix("u").removeprefix("int").removeprefix("float")
+    return int(digits) // 8 if digits.isdigit() and int(digits) >= 8 else None
+
+
+def builtin_names():
+    """The names of all operators the schema knows."""
+    return _names("BuiltinOperator").values()
+
+
+def operator_name(model, operator):
+    """The schema's name of an operator; a custom one by the name its author gave it."""
+    code = model.operatorCodes[operator.opcodeIndex]
+    builtin = max(code.builtinCode, code.deprecatedBuiltinCode)
+    name = _names("BuiltinOperator")[builtin]
+    return code.customCode.decode() if name == "CUSTOM" and code.customCode else name
+
+
+def operator_code(model, name, version=1):
+    """The index of a builtin operator's code of at least a version, added where it is missing."""
+    from ai_edge_litert import schema_py_generated as schema
+
+    code = getattr(schema.BuiltinOperator, name)
+    for index, known in enumerate(model.operatorCodes):
+        if max(known.builtinCode, known.deprecatedBuiltinCode) == code:
+            known.version = max(known.version, version)
+            return index
+    entry = schema.OperatorCodeT()
+    # The older field holds codes below 127 and tells old readers to look at the newer one above.
+    entry.builtinCode, entry.deprecatedBuiltinCode, entry.version = code, min(code, 127), version
+    model.operatorCodes.append(entry)
+    return len(model.operatorCodes) - 1
+
+
+def constant(model, tensor):
+    """The value of a constant tensor, or None if the graph computes it."""
+    data = model.buffers[tensor.buffer].data
+    if data is None or not len(data):
+        return None
+    return np.frombuffer(data, type_name(tensor.type)).reshape(shape_of(tensor))
+
+
+def shape_of(tensor):
+    """The tensor's shape as a tuple of ints."""
+    return tuple(int(side) for side in (tensor.shape if tensor.shape is not None else ()))
+
+
+@cache
+def _names(enumeration):
+    from ai_edge_litert import schema_py_generated as schema
+
+    members = vars(getattr(schema, enumeration)).items()
+    return {value: name for name, value in members if isinstance(value, int)}
+
+
+def _check_references(model, content):
+    """Every index points at something, and every constant is as long as its shape says."""
+    if not model.subgraphs or not model.buffers:
+        raise InvalidFile("The file holds no graph. Convert the model again.")
+    for buffer in model.buffers:
+        if buffer.offset + buffer.size > len(content):
+            raise InvalidFile("A buffer lies outside the file: it was cut off. Copy it again.")
+    for graph in model.subgraphs:
+        _check_graph(model, graph)
+    for signature in model.signatureDefs or []:
+        tensors = model.subgraphs[signature.subgraphIndex].tensors
+        for entry in [*signature.inputs, *signature.outputs]:
+            _check_index(entry.tensorIndex, tensors, "a signature's tensor")
+
+
+def _check_graph(model, graph):
+    for tensor in graph.tensors:
+        _check_index(tensor.buffer, model.buffers, "a tensor's buffer")
+        _check_length(model, tensor)
+    for operator in graph.operators or []:
+        _check_index(operator.opcodeIndex, model.operatorCodes, "an operator's code")
+        for index in [*_listed(operator.inputs), *_listed(operator.outputs)]:
+            if index != -1:
+                _check_index(index, graph.tensors, "an operator's tensor")
+    for index in [*_listed(graph.inputs), *_listed(graph.outputs)]:
+        _check_index(index, graph.tensors, "a graph's tensor")
+
+
+def _check_length(model, tensor):
+    data = model.buffers[tensor.buffer].data
+    size = item_size(tensor.type)
+    if data is None or not len(data) or size is None:
+        return
+    shape = shape_of(tensor)
+    expected = size * int(np.prod(shape, dtype=np.int64))
+    if len(data) != expected or min(shape, default=1) < 0:
+        raise InvalidFile(
+            f"Tensor {tensor.name!r} of shape {shape} holds {len(data)} bytes, expected {expected}: "
+            "the file is damaged. Convert the model again."
+        )
+
+
+def _check_index(index, items, what):
+    if not 0 <= index < len(items):
+        raise InvalidFile(f"The file is damaged: {what} is number {index} of {len(items)}.")
+
+
+def _listed(values):
+    return [] if values is None else list(values)

@@ -1,0 +1,100 @@
+"""A report as Markdown: one table, then what stands out."""
+
+SLOWER = 1.05
+
+
+def to_markdown(report):
+    """The report as text for people."""
+    parts = [f"# {report.name}", _verdict(report), _table(report), _remarks(report), _how(report)]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _verdict(report):
+    if report.passed:
+        return "Every file agrees with the Keras model and meets its bar."
+    return "\n".join(["Not everything is as it should be:", "", *(f"- {text}" for text in report.problems)])
+
+
+def _table(report):
+    metrics = list(report.files[0].metrics)
+    header = ["file", "size", "median", "p10 to p90", "memory", "error", *metrics, "checks"]
+    rows = [header, ["---", *["---:"] * (len(header) - 2), "---"]]
+    rows += [_row(file, metrics) for file in report.files]
+    return "\n".join("| " + " | ".join(row) + " |" for row in rows)
+
+
+def _row(file, metrics):
+    times, agreements = file.benchmark, file.verification.agreements
+    worst = max((agreement.rms_error for agreement in agreements), default=None)
+    return [
+        f"`{file.file}`",
+        size(file.contents.bytes),
+        f"{_ms(times.median_ms)} ms",
+        f"{_ms(times.p10_ms)} to {_ms(times.p90_ms)} ms",
+        size(times.peak_memory_bytes),
+        "not compared" if worst is None else f"{worst:.2g}",
+        *(_metric(file, name) for name in metrics),
+        "passed" if not file.problems else "**failed**",
+    ]
+
+
+def _metric(file, name):
+    change = file.difference[name]
+    value = f"{file.metrics[name]:.4f}"
+    return value if file.precision == "float32" else f"{value} ({change:+.4f})"
+
+
+def _remarks(report):
+    remarks = [*_slower(report), *_float_parts(report)]
+    remarks += [f"`{name}` was not made: {reason}" for name, reason in report.refused.items()]
+    return "\n".join(f"- {text}" for text in remarks)
+
+
+def _slower(report):
+    """Files that take longer than float32 here, and the operators that cut their graph."""
+    base = report.file("float32").benchmark
+    for file in report.files:
+        ratio = file.benchmark.median_ms / base.median_ms
+        if file.precision == "float32" or ratio < SLOWER:
+            continue
+        text = f"`{file.file}` is slower than `float32.tflite` on this machine, {ratio:.2f} times."
+        cut = file.benchmark.undelegated
+        if file.benchmark.partitions > base.partitions and cut:
+            names = ", ".join(f"{name} ({count})" for name, count in cut.items())
+            text += f" XNNPACK takes its graph in {file.benchmark.partitions} parts, cut by {names}."
+        yield text
+
+
+def _float_parts(report):
+    for file in report.files:
+        if file.precision == "int16x8" and file.contents.float_operators:
+            names = ", ".join(f"{name} ({n})" for name, n in file.contents.float_operators.items())
+            yield f"`{file.file}` computes in float in {names}: there is no int16 kernel."
+
+
+def _how(report):
+    times = report.files[0].benchmark
+    lines = [
+        f"Latency: median of {times.runs} runs after {times.warmup} others, {_threads(times.threads)} of "
+        f"{times.device}, LiteRT with XNNPACK. Memory: growth of a fresh process that loads and runs the file. "
+        "Error: root mean square of the worst output against the Keras model, in its standard deviations.",
+    ]
+    if report.calibration is not None:
+        lines.append(f"Calibration: {report.calibration.samples} samples ({report.calibration.description}).")
+    lines.append(", ".join(f"{name} {number}" for name, number in report.environment.items()) + ".")
+    return "\n\n".join(lines)
+
+
+def size(count):
+    """Bytes in the unit a person would choose, 1 kB being 1000 bytes."""
+    if count < 1000:
+        return f"{count} B"
+    return f"{count / 1e3:.1f} kB" if count < 1e6 else f"{count / 1e6:.2f} MB"
+
+
+def _ms(value):
+    return f"{value:.3g}" if value < 100 else f"{value:.0f}"
+
+
+def _threads(count):
+    return "1 thread" if count == 1 else f"{count} threads"

@@ -1,0 +1,98 @@
+"""What was exported, how it was checked, and what it takes: as objects and as JSON."""
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, is_dataclass
+
+from .bars import Verdict
+from .benchmarking import Benchmark
+from .contents import Contents
+from .verification import Verification
+
+
+@dataclass(frozen=True, kw_only=True)
+class Calibration:
+    """The training samples that set the integer ranges: how many, and which, in the caller's words."""
+
+    samples: int
+    description: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class FileReport:
+    """One file. `metrics` come from the caller's score, `difference` is theirs less float32's."""
+
+    file: str
+    precision: str
+    contents: Contents
+    verification: Verification
+    benchmark: Benchmark
+    metrics: Mapping[str, float]
+    difference: Mapping[str, float]
+    verdict: Verdict | None
+
+    @property
+    def problems(self):
+        """What is wrong with the file, in sentences that begin with its name."""
+        found = [f"{self.file}: {text}" for text in self.verification.problems]
+        found += [
+            f"{self.file}: {name} is {value}"
+            for name, value in self.metrics.items()
+            if not math.isfinite(value)
+        ]
+        if self.verdict is not None and not self.verdict.passed:
+            found.append(f"{self.file}: {self.verdict}")
+        return tuple(found)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Report:
+    """A whole export.
+
+    `refused` maps each precision that could not be made to the reason; that is a problem only where
+    a bar was set for it, and then `required` names it.
+    """
+
+    name: str
+    files: tuple[FileReport, ...]
+    refused: Mapping[str, str]
+    required: tuple[str, ...]
+    calibration: Calibration | None
+    environment: Mapping[str, str]
+
+    @property
+    def problems(self):
+        """Every problem of every file, and the required precisions that are missing."""
+        missing = [
+            f"{precision}.tflite is missing: {self.refused[precision]}"
+            for precision in self.required
+            if precision in self.refused
+        ]
+        return (*(text for file in self.files for text in file.problems), *missing)
+
+    @property
+    def passed(self):
+        return not self.problems
+
+    def file(self, precision):
+        """The report of one precision's file, or None if it was refused."""
+        return next((file for file in self.files if file.precision == precision), None)
+
+    def to_json(self):
+        """The report as JSON text; a number that is not finite becomes null."""
+        verdict = {"passed": self.passed, "problems": self.problems}
+        return json.dumps(_plain(self) | verdict, indent=2, allow_nan=False) + "\n"
+
+
+def _plain(value):
+    if is_dataclass(value):
+        plain = {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
+        return plain | ({"passed": value.passed} if hasattr(value, "passed") else {})
+    if isinstance(value, Mapping):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, (tuple, list)):
+        return [_plain(item) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value

@@ -1,0 +1,96 @@
+"""The named entry points of a file: which Keras model answers under which name."""
+
+from collections.abc import Mapping
+
+from .errors import InvalidInput
+
+DEFAULT = "serving_default"
+
+
+def named_models(model, signatures=None):
+    """A dict from signature name to model, the main one first.
+
+    Args:
+        model: The `keras.Model` to export.
+        signatures: None, or a mapping from names to models that share variables with `model`.
+
+    Raises:
+        InvalidInput: A value is not a built functional `keras.Model`, or a name can't be used.
+    """
+    if signatures is None:
+        signatures = {DEFAULT: model}
+    if not isinstance(signatures, Mapping) or not signatures:
+        raise InvalidInput(
+            f"signatures must be a mapping from names to keras.Model, not {signatures!r}. "
+            "Leave it out for a single entry point."
+        )
+    for name, part in signatures.items():
+        _check(name, part)
+    return dict(signatures)
+
+
+def main_name(signatures):
+    """The name of the main signature."""
+    return next(iter(signatures)) if signatures else DEFAULT
+
+
+def flat_inputs(model):
+    """The model's symbolic inputs in the order of its structure, each with a unique name."""
+    import keras
+
+    return dict(zip(input_names(model), keras.tree.flatten(model.input), strict=True))
+
+
+def input_names(model):
+    """The names a file's inputs carry: those of the model's input layers."""
+    import keras
+
+    return [tensor.name for tensor in keras.tree.flatten(model.input)]
+
+
+def output_names(model):
+    """The names a file's outputs carry: the keys of a dict of outputs, else the layers' names."""
+    if isinstance(model.output, Mapping):
+        return list(model.output)
+    names = []
+    for name in model.output_names:
+        same = sum(other == name or other.startswith(f"{name}_") for other in names)
+        names.append(f"{name}_{same}" if name in names else name)
+    return names
+
+
+def named_outputs(model, outputs):
+    """The outputs of a call as a dict from name to tensor or array."""
+    import keras
+
+    if isinstance(outputs, Mapping):
+        return dict(outputs)
+    return dict(zip(output_names(model), keras.tree.flatten(outputs), strict=True))
+
+
+def _check(name, model):
+    import keras
+
+    if not isinstance(name, str) or not name.isidentifier():
+        raise InvalidInput(f"A signature's name must be an identifier, not {name!r}.")
+    if not isinstance(model, keras.Model):
+        raise InvalidInput(
+            f"Signature {name!r} must be a keras.Model, not {type(model).__name__}: "
+            "wrap it in keras.Model(inputs, outputs)."
+        )
+    if keras.backend.backend() != "tensorflow":
+        raise InvalidInput(
+            f"Exporting needs Keras on its TensorFlow backend, not on {keras.backend.backend()!r}. "
+            "Save the weights, set KERAS_BACKEND=tensorflow in a new process, load them and export."
+        )
+    if not getattr(model, "inputs", None):
+        raise InvalidInput(
+            f"Signature {name!r}: {model.name!r} has no symbolic inputs. Build it as a functional or "
+            "sequential model with a keras.Input."
+        )
+    for tensor in model.inputs:
+        if None in tensor.shape[1:]:
+            raise InvalidInput(
+                f"Input {tensor.name!r} of {model.name!r} has shape {tuple(tensor.shape)}: every axis "
+                "but the first must be fixed. Give keras.Input the full shape."
+            )

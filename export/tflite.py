@@ -1,0 +1,140 @@
+"""From a `keras.Model` to `.tflite` files of every precision.
+
+One conversion, in a child process, makes the float32 file; every other precision is derived from it.
+"""
+
+import re
+
+from . import flatbuffer
+from .errors import ExportError, WorkerDied
+from .precisions import CALIBRATED, PRECISIONS, check_precisions
+from .process import TIMEOUT, JobFailed, shared
+from .quantization import quantize
+from .quantization.calibration import check_given
+from .running import check_runs
+from .saved_model import to_saved_model
+from .scratch import scratch_folder
+from .signatures import main_name, named_models
+
+
+def to_tflite(model, precision="float32", calibration=None, signatures=None, timeout=TIMEOUT):
+    """Convert a model to one precision.
+
+    Args:
+        model: A built functional `keras.Model`.
+        precision: One of `PRECISIONS`.
+        calibration: Training data for `int8` and `int16x8`: an iterable of float32 arrays
+            `(n, *input_shape)`, or of dicts from input name to array where there are several
+            inputs. With `signatures`, a mapping from each name to such an iterable.
+        signatures: None, or a mapping from names to models that share variables with `model`; one
+            file then holds them all, with the first as the main one.
+        timeout: Seconds a single step of the conversion may take.
+
+    Returns:
+        The file's bytes. They were loaded and run in LiteRT, and they are the same for the same
+        model and calibration.
+
+    Raises:
+        ExportError: The model can't be converted, with the operators and the nearest alternative.
+        InvalidInput: An argument does not fit.
+    """
+    return convert(model, (precision,), calibration, signatures, timeout=timeout)[precision]
+
+
+def convert(
+    model,
+    precisions=PRECISIONS,
+    calibration=None,
+    signatures=None,
+    saved_model=None,
+    progress=None,
+    timeout=TIMEOUT,
+):
+    """Convert a model to several precisions; see `to_tflite`.
+
+    Args:
+        saved_model: The directory of a SavedModel that `to_saved_model` wrote from the same model
+            and signatures, to spare writing another.
+        progress: None, or a function called with `(stage, done, total)`.
+
+    Returns:
+        A dict from precision to the file's bytes.
+    """
+    precisions = check_precisions(precisions)
+    parts = named_models(model, signatures)
+    for precision in precisions:
+        if precision in CALIBRATED:
+            calibration = check_given(calibration, precision)
+    report = progress or (lambda stage, done, total: None)
+    report("float32", 0, len(precisions))
+    float_file = float_conversion(model, parts, saved_model, timeout)
+    files = {}
+    for done, precision in enumerate(precisions):
+        report(precision, done, len(precisions))
+        files[precision] = derive(model, float_file, precision, calibration, timeout)
+    report("done", len(precisions), len(precisions))
+    return files
+
+
+def float_conversion(model, parts, saved_model=None, timeout=TIMEOUT):
+    """The float32 file of named models, converted in the child process."""
+    with scratch_folder() as scratch:
+        source = saved_model or to_saved_model(model, scratch / "saved_model", parts)
+        output = scratch / "float32.tflite"
+        try:
+            shared.call(
+                "convert",
+                timeout,
+                saved_model=str(source),
+                signatures=list(parts),
+                output=str(output),
+            )
+            content = output.read_bytes()
+        except JobFailed as error:
+            raise ExportError(_refusal(model, str(error))) from error
+        except WorkerDied as error:
+            raise ExportError(f"Model {model.name!r}, float32: {error}.{_last_words(error)}") from error
+    return check_runs(_main_first(content, main_name(parts)), model.name, "float32", timeout)
+
+
+def derive(model, float_file, precision, calibration, timeout=TIMEOUT):
+    """A file of another precision, checked to run."""
+    if precision == "float32":
+        return float_file
+    try:
+        content = quantize(float_file, precision, calibration, timeout=timeout)
+    except ExportError as error:
+        raise ExportError(f"Model {model.name!r}, {error}") from error
+    return check_runs(content, model.name, precision, timeout)
+
+
+def _main_first(content, name):
+    """Make the named signature's graph the first, which runtimes without signatures run.
+
+    The converter sorts graphs by name.
+    """
+    model = flatbuffer.parse(content)
+    main = next(
+        entry.subgraphIndex for entry in model.signatureDefs if entry.signatureKey.decode() == name
+    )
+    order = [main, *(index for index in range(len(model.subgraphs)) if index != main)]
+    flatbuffer.reorder(model, order)
+    return flatbuffer.serialise(model)
+
+
+def _refusal(model, text):
+    """What the converter's error means, and what can be done."""
+    flex = re.findall(r"[Ff]lex ops?: ([^\n]+)", text) or re.findall(r"'(tf\.\w+)' op is neither", text)
+    if not flex:
+        return f"Model {model.name!r} can't be converted to float32: {text.strip()[-1500:]}"
+    names = ", ".join(dict.fromkeys(part.strip().removeprefix("Flex") for part in flex[0].split(",")))
+    return (
+        f"Model {model.name!r} can't be converted: TensorFlow Lite has no kernel for {names}. Files that "
+        "call TensorFlow for it (Flex) don't run on LiteRT. Replace the operator, or export the model "
+        "up to the layer before it."
+    )
+
+
+def _last_words(error):
+    lines = [line for line in error.log.splitlines() if line.strip()]
+    return f" Its last output: {lines[-1][:300]}" if lines else ""

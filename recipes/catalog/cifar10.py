@@ -1,0 +1,19 @@
+"""Recipes on CIFAR-10: 60,000 colour pictures of 32×32 pixels (Krizhevsky, 2009)."""
+
+from recipes.recipe import Augmentation, Expected, Optimizer, Recipe
+from recipes.registry import recipe
+
+
+@recipe
+def resnet8_cifar10():
+    """ResNet-8 of MLPerf Tiny, on CIFAR-10."""
+    return Recipe(
+        model="resnet8",
+        data="cifar10",
+        epochs=50,
+        batch_size=128,
+        optimizer=Optimizer(name="sgd", learning_rate=0.15, schedule="cosine", warmup=0.1, weight_decay=3e-4),
+        augmentation=Augmentation(translation=(0.1, 0.1), flip=True),
+        validation=0.02,
+        expected=Expected(metric="accuracy", value=0.85),
+    )

@@ -1,0 +1,34 @@
+"""Recipes on Fashion-MNIST: 70,000 pictures of clothes, 28×28 pixels (Xiao et al., 2017)."""
+
+from recipes.recipe import Augmentation, Expected, Optimizer, Recipe
+from recipes.registry import recipe
+
+
+@recipe
+def separable_cnn_fashion_mnist():
+    """Depthwise-separable network under 60,000 parameters, on Fashion-MNIST."""
+    return Recipe(
+        model="separable_cnn",
+        data="fashion_mnist",
+        epochs=12,
+        batch_size=128,
+        optimizer=Optimizer(name="adamw", learning_rate=5e-3, schedule="cosine", warmup=0.1, weight_decay=0.02),
+        augmentation=Augmentation(flip=True),
+        validation=0.05,
+        expected=Expected(metric="accuracy", value=0.915),
+    )
+
+
+@recipe
+def dilated_cnn_fashion_mnist():
+    """Dilated convolutions in the place of pooling, on Fashion-MNIST."""
+    return Recipe(
+        model="dilated_cnn",
+        data="fashion_mnist",
+        epochs=10,
+        batch_size=128,
+        optimizer=Optimizer(name="adamw", learning_rate=3e-3, schedule="cosine", warmup=0.1, weight_decay=0.02),
+        augmentation=Augmentation(flip=True),
+        validation=0.05,
+        expected=Expected(metric="accuracy", value=0.915),
+    )

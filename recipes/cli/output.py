@@ -1,0 +1,74 @@
+"""Printing: tables for people, JSON for scripts, bars that show what is going on."""
+
+import contextlib
+import json
+import sys
+
+
+def print_json(content):
+    """One JSON document on standard output."""
+    sys.stdout.write(json.dumps(content, indent=1, ensure_ascii=False) + "\n")
+
+
+def table(title, columns, rows, caption=None):
+    """Print a table. A column whose name begins with `>` is aligned to the right."""
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+
+    drawn = Table(title=title, caption=caption, box=box.SIMPLE_HEAD, title_justify="left", caption_justify="left")
+    for column in columns:
+        right = column.startswith(">")
+        drawn.add_column(column.removeprefix(">"), justify="right" if right else "left", overflow="fold")
+    for row in rows:
+        drawn.add_row(*map(str, row))
+    console = Console()
+    if not console.is_terminal:  # a pipe is as wide as the table
+        console = Console(width=200)
+    console.print(drawn)
+
+
+def say(message):
+    """A line on standard error, where progress goes."""
+    from rich.console import Console
+
+    Console(stderr=True, soft_wrap=True).print(message, highlight=False)
+
+
+@contextlib.contextmanager
+def progress(quiet=False):
+    """Yield `progress(stage, done, total)`, drawn as bars on a terminal, as lines elsewhere.
+
+    A `total` of 0 says that `stage` is a message.
+    """
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    if quiet:
+        yield None
+        return
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description:<28}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, disable=not console.is_terminal) as bars:
+        tasks = {}
+
+        def report(stage, done, total):
+            if total == 0:
+                console.print(stage, highlight=False, soft_wrap=True)
+                return
+            if stage not in tasks:
+                tasks[stage] = bars.add_task(stage, total=total)
+                if not console.is_terminal:
+                    console.print(f"{stage} …", highlight=False)
+            bars.update(tasks[stage], completed=done, total=total)
+
+        yield report
+
+
+def bytes_text(count):
+    """Bytes as people read them: `57.3 kB` (1,000 bytes)."""
+    for unit in ("B", "kB", "MB", "GB"):
+        if count < 1000 or unit == "GB":
+            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
+        count /= 1000
+    return ""

@@ -1,0 +1,1 @@
+"""Data sets of tensorflow-datasets, prepared once into memory-mapped arrays and fed in seeded order."""

@@ -1,0 +1,54 @@
+"""From arrays to batches: the order depends on the seed and the epoch alone, on every backend."""
+
+import keras
+import numpy as np
+
+_BINARIZE_SEED = 20080101  # evaluation pixels are drawn once, the same in every run
+
+
+def fixed_bernoulli(images, indices):
+    """Images in [0, 1], each pixel drawn once: the same image always gives the same pixels."""
+    drawn = [np.random.default_rng((_BINARIZE_SEED, int(i))).random(images.shape[1:]) for i in indices]
+    return (np.stack(drawn).astype(np.float32) < images).astype(np.float32)
+
+
+class Batches(keras.utils.PyDataset):
+    """A subset of a split as batches `(x, y)`, `x` float32 (images in [0, 1]) and `y` int32.
+
+    Args:
+        subset: A `recipes.data.prepared.Subset`.
+        batch_size: Examples a batch.
+        shuffle: Seed of the order; `None` keeps the order and the last, smaller batch. Shuffled batches
+            are all of one size, so that a compiled step is compiled once.
+        epoch: Epoch to begin with, so that a resumed run sees the order it would have seen.
+        binarize: Draw pixels with a fixed seed (evaluation); training draws them on the device.
+    """
+
+    def __init__(self, subset, batch_size, shuffle=None, epoch=0, binarize=False):
+        super().__init__()
+        self.subset, self.seed, self.epoch, self.binarize = subset, shuffle, epoch, binarize
+        self.batch_size = min(batch_size, len(subset))
+        self._reorder()
+
+    def _reorder(self):
+        if self.seed is None:
+            self._order = self.subset.indices
+        else:
+            shuffler = np.random.default_rng((self.seed, self.epoch))
+            self._order = shuffler.permutation(self.subset.indices)
+
+    def __len__(self):
+        whole, rest = divmod(len(self.subset), self.batch_size)
+        return whole + (self.seed is None and rest > 0)
+
+    def __getitem__(self, i):
+        indices = self._order[i * self.batch_size : (i + 1) * self.batch_size]
+        x = self.subset.x[indices]
+        x = x.astype(np.float32) / np.float32(255) if x.dtype == np.uint8 else np.asarray(x, np.float32)
+        if self.binarize:
+            x = fixed_bernoulli(x, indices)
+        return x, self.subset.y[indices]
+
+    def on_epoch_end(self):
+        self.epoch += 1
+        self._reorder()

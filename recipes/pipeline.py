@@ -1,0 +1,202 @@
+"""Train → evaluate → export → verify → report, each part done once and skipped where it is done."""
+
+import dataclasses
+import time
+
+import numpy as np
+
+from recipes import files, registry, rundir
+from recipes.errors import RecipeError
+
+
+@dataclasses.dataclass(frozen=True)
+class Result:
+    """What a run came to.
+
+    Attributes:
+        run: The directory, a `recipes.rundir.Run`.
+        metrics: The task's metrics of the Keras model on the test split.
+        report: The export report, an `export.Report`.
+        problems: What fell short, one sentence each; empty where all is well.
+    """
+
+    run: rundir.Run
+    metrics: dict
+    report: object
+    problems: tuple[str, ...]
+
+    @property
+    def passed(self):
+        """Whether every bar was reached."""
+        return not self.problems
+
+
+def run(name, out=None, seed=0, progress=None, **overrides):
+    """Train, evaluate, export and verify the recipe called `name`.
+
+    Args:
+        name: A name from `recipes.names()`.
+        out: The run's directory, new or empty; `runs/{name}-seed{seed}` by default.
+        seed: Of everything random.
+        progress: Called as `progress(stage, done, total)`.
+        **overrides: New values for the recipe, such as `epochs=3`.
+
+    Returns:
+        A `Result`.
+
+    Raises:
+        RecipeError: A name, a value or the directory cannot be used; nothing was written.
+        TrainingError: Training could not go on; the last checkpoint is kept.
+    """
+    recipe = registry.get(name, seed=seed, **overrides)
+    return finish(start(recipe, out), progress)
+
+
+def start(recipe, out=None):
+    """Make the run's directory, once the architecture's name and arguments are known to be good."""
+    import zoo
+
+    if recipe.model not in zoo.list_models():
+        raise RecipeError(
+            f"there is no architecture {recipe.model!r}.{registry.closest(recipe.model, zoo.list_models())} "
+            "`edgezoo list models` shows all"
+        )
+    return rundir.create(out or rundir.default_path(recipe), recipe)
+
+
+def finish(run, progress=None):
+    """Do what is left of `run`, all parts. Returns a `Result`."""
+    train(run, progress)
+    metrics = evaluate(run, progress)
+    report = export_files(run, progress=progress)
+    refused = [f"{p}.tflite could not be made: {why}" for p, why in report.refused.items() if p not in report.required]
+    problems = [*shortfalls(run.recipe, metrics["test"]), *report.problems, *refused]
+    return Result(run, metrics["test"], report, tuple(problems))
+
+
+def train(run, progress=None):
+    """Train what is left of `run` and write `model.keras`."""
+    if run.trained:
+        return
+    import keras
+
+    from recipes.training.fit import fit
+
+    data = prepare(run.recipe, progress)
+    keras.utils.set_random_seed(run.recipe.seed)
+    model = build(run.recipe, data)
+    began = time.monotonic()
+    try:
+        fit(run.recipe, model, data, run.recipe.seed, run.path, progress)
+    finally:
+        rundir.add_seconds(run, time.monotonic() - began)
+    files.write_text(run.path / "labels.txt", "\n".join(data.classes) + "\n")
+    with files.replacing(run.model_file) as scratch:
+        model.save(scratch)
+
+
+def prepare(recipe, progress=None):
+    """The recipe's data in arrays."""
+    from recipes.data import prepared
+
+    return prepared.prepare(recipe.data, recipe.features, progress)
+
+
+def build(recipe, data):
+    """The untrained architecture for the data's shape and classes."""
+    import zoo
+
+    arguments = {"input_shape": data.shape, **recipe.arguments}
+    if recipe.task == "classification":
+        arguments.setdefault("classes", len(data.classes))
+    try:
+        return zoo.create(recipe.model, **arguments)
+    except ValueError as error:
+        raise RecipeError(f"{recipe.model} on {recipe.data} {data.shape}: {error}") from error
+
+
+def evaluate(run, progress=None):
+    """Score the trained model on the test split and write `metrics.json` and the plots, once.
+
+    Returns:
+        `{"test": …, "expected": …}`, where `test` holds the task's metrics and what they compare with.
+    """
+    if (metrics := run.metrics()):
+        return metrics
+    from recipes import plots, tasks
+
+    recipe, data, model = run.recipe, prepare(run.recipe, progress), run.model()
+    task = tasks.get(recipe.task)
+    predict = tasks.keras_predictor(model)
+    scores = task.score(predict, test_batches(recipe, data, progress, "scoring"))
+    train, _ = _subsets(recipe, data)
+    scores |= task.reference(model, train, data.test, scores)
+    metrics = {"test": scores, "parameters": model.count_params(), "expected": str(recipe.expected or "")}
+    plots.write(run, data, model, predict)
+    files.write_json(run.path / "metrics.json", metrics)
+    return metrics
+
+
+def export_files(run, precisions=None, progress=None):
+    """Export `run` at its recipe's precisions, verified and scored. Returns an `export.Report`."""
+    import export
+    from recipes import tasks
+
+    recipe, data, model = run.recipe, prepare(run.recipe, progress), run.model()
+    task, precisions = tasks.get(recipe.task), precisions or recipe.precisions
+    train, validation = _subsets(recipe, data)
+    chosen = sorted(np.random.default_rng(recipe.seed).permutation(len(train))[: recipe.calibration])
+    calibration = task.signature_inputs(model, images(recipe, train.take(chosen)))
+    agreement = task.signature_inputs(model, images(recipe, validation.take(range(min(100, len(validation))))))
+
+    def score(predict):
+        return task.score(predict, test_batches(recipe, data, progress, "scoring files"))
+
+    return export.export_model(
+        model,
+        run.path / "export",
+        precisions=precisions,
+        signatures=getattr(model, "signatures", None),
+        calibration=calibration,
+        calibration_description=f"{len(chosen)} images of the training split of {recipe.data}, drawn with seed {recipe.seed}",
+        batches=agreement,
+        score=score,
+        bars={p: export.Bar(task.HEADLINE, *bar, task.HIGHER_IS_BETTER) for p, bar in task.BARS.items() if p in precisions},
+        name=f"{recipe.name}, seed {recipe.seed}",
+        progress=progress,
+    )
+
+
+def shortfalls(recipe, scores):
+    """What the unchanged recipe promised and did not reach, a sentence each."""
+    if recipe.expected is None or recipe.name not in registry.names():
+        return []
+    if recipe != registry.get(recipe.name, seed=recipe.seed) or recipe.expected.met_by(scores):
+        return []
+    reached = scores[recipe.expected.metric]
+    return [f"the Keras model reached {recipe.expected.metric} {reached:.4f}; expected {recipe.expected}"]
+
+
+def images(recipe, subset):
+    """A subset's images as the model is fed them, in one float32 array."""
+    from recipes.data.feeding import Batches
+
+    batches = Batches(subset, 256, binarize=recipe.features.binarize)
+    return np.concatenate([x for x, _ in batches])
+
+
+def test_batches(recipe, data, progress=None, stage="scoring"):
+    """Batches of the test split, in order, told to `progress`."""
+    from recipes.data.feeding import Batches
+
+    batches = Batches(data.test.take(range(len(data.test.y))), 256, binarize=recipe.features.binarize)
+    for i in range(len(batches)):
+        yield batches[i]
+        if progress:
+            progress(stage, i + 1, len(batches))
+
+
+def _subsets(recipe, data):
+    from recipes.training.fit import split_validation
+
+    return split_validation(recipe, data, recipe.seed)

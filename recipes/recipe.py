@@ -1,0 +1,141 @@
+"""What a recipe is: typed values, validated before anything is trained.
+
+The structures are frozen and keyword-only. Every value can be overridden by its dotted name, such as
+`optimizer.learning_rate`, from the command line or from Python.
+"""
+
+from typing import Annotated, Any, Literal
+
+import msgspec
+
+Positive = Annotated[float, msgspec.Meta(gt=0)]
+NotNegative = Annotated[float, msgspec.Meta(ge=0)]
+Fraction = Annotated[float, msgspec.Meta(ge=0, lt=1)]
+Size = Annotated[int, msgspec.Meta(ge=1)]
+Precision = Literal["float32", "float16", "dynamic_int8", "int8", "int16x8"]
+
+
+class Values(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A frozen record that refuses unknown names."""
+
+
+class Optimizer(Values, kw_only=True):
+    """Optimiser and learning-rate schedule.
+
+    Attributes:
+        name: `adam`, `adamw` or `sgd` (with Nesterov momentum 0.9).
+        learning_rate: Peak of the schedule.
+        schedule: `constant`, or `cosine` decay to zero (Loshchilov and Hutter, 2017, eq. 5, one cycle).
+        warmup: Share of all steps during which the rate rises linearly from zero.
+        weight_decay: Decoupled weight decay (Loshchilov and Hutter, 2019); not applied by `adam`.
+        clip_norm: Global norm that gradients are clipped to; none by default.
+    """
+
+    name: Literal["adam", "adamw", "sgd"] = "adam"
+    learning_rate: Positive = 1e-3
+    schedule: Literal["constant", "cosine"] = "constant"
+    warmup: Fraction = 0.0
+    weight_decay: NotNegative = 0.0
+    clip_norm: Positive | None = None
+
+
+class Augmentation(Values, kw_only=True):
+    """Random changes of the training images, made inside the compiled step; zero means off.
+
+    Attributes:
+        translation: `(vertical, horizontal)` shift, at most this share of the size; zero-filled.
+        flip: Whether images are mirrored left to right at random.
+        rotation: At most this share of a full turn, either way.
+        zoom: `(vertical, horizontal)` scaling, at most this share either way.
+        erasing: Share of images from which a random rectangle is erased (Zhong et al., 2020).
+        binarize: Draw each pixel from a Bernoulli distribution whose mean is its intensity, anew for
+            every epoch (Burda et al., 2016, section 5).
+    """
+
+    translation: tuple[Fraction, Fraction] = (0.0, 0.0)
+    flip: bool = False
+    rotation: Fraction = 0.0
+    zoom: tuple[Fraction, Fraction] = (0.0, 0.0)
+    erasing: Fraction = 0.0
+    binarize: bool = False
+
+
+class Features(Values, kw_only=True):
+    """How a data set's examples become the arrays a model is fed.
+
+    Attributes:
+        image_size: `(height, width)` that images are resized to; the data set's own size by default.
+        binarize: Draw evaluation pixels once from a Bernoulli distribution with a fixed seed.
+        front_end: `log_mel` or `mfcc` for audio; `none` for images.
+        held_out: Speaker whose recordings are the test split; `none` splits at random where a data
+            set has no test split of its own.
+    """
+
+    image_size: tuple[Size, Size] | None = None
+    binarize: bool = False
+    front_end: Literal["none", "log_mel", "mfcc"] = "none"
+    held_out: str = "none"
+
+
+class Expected(Values, kw_only=True):
+    """What the recipe must reach on the test split: `metric` at least or at most `value`."""
+
+    metric: str
+    value: float
+    at_least: bool = True
+
+    def met_by(self, metrics):
+        """Whether `metrics`, a dict of floats, reaches the expected value."""
+        reached = metrics[self.metric]
+        return reached >= self.value if self.at_least else reached <= self.value
+
+    def __str__(self):
+        return f"{self.metric} {'≥' if self.at_least else '≤'} {self.value:g}"
+
+
+class Recipe(Values, kw_only=True):
+    """One thing to train: architecture, data, task, training and what is expected of it.
+
+    Attributes:
+        name: The recipe's name everywhere; set by the registry.
+        summary: First line of the recipe's docstring; set by the registry.
+        model: Architecture, a name that `zoo.create` knows.
+        arguments: Arguments of the architecture. `input_shape` and `classes` come from the data.
+        data: A data set of tensorflow-datasets, `digits`, or `folder:PATH`.
+        features: How examples become arrays.
+        task: What "good" means.
+        epochs: Passes over the training split.
+        batch_size: Images a step.
+        optimizer: Optimiser and schedule.
+        augmentation: Random changes of the training images.
+        label_smoothing: Share of the target spread evenly over the classes (Szegedy et al., 2016).
+        validation: Share of the training split held back for validation; never the test split.
+        precisions: Files to export.
+        calibration: Training images used to calibrate the integer files.
+        expected: What the unchanged recipe must reach.
+        seed: Of the weights, the order of the examples, the augmentation and the validation split.
+    """
+
+    name: str = ""
+    summary: str = ""
+    model: str
+    arguments: dict[str, Any] = {}
+    data: str
+    features: Features = Features()
+    task: Literal["classification", "reconstruction", "generation"] = "classification"
+    epochs: Size = 10
+    batch_size: Size = 128
+    optimizer: Optimizer = Optimizer()
+    augmentation: Augmentation = Augmentation()
+    label_smoothing: Fraction = 0.0
+    validation: Annotated[float, msgspec.Meta(gt=0, le=0.5)] = 0.1
+    precisions: Annotated[tuple[Precision, ...], msgspec.Meta(min_length=1)] = (
+        "float32",
+        "float16",
+        "dynamic_int8",
+        "int8",
+        "int16x8",
+    )
+    calibration: Size = 500
+    expected: Expected | None = None
+    seed: Annotated[int, msgspec.Meta(ge=0, lt=2**31)] = 0

@@ -1,0 +1,148 @@
+"""The recipes by name, and how their values are overridden."""
+
+import difflib
+import fnmatch
+import functools
+import importlib
+import inspect
+import json
+
+import msgspec
+
+from recipes.catalog import MODULES
+from recipes.errors import RecipeError
+from recipes.recipe import Recipe
+
+_RECIPES = {}
+
+
+def recipe(function):
+    """Register a function that returns a `Recipe`; the function's name is the recipe's name."""
+    if function.__name__ in _RECIPES:
+        raise RecipeError(f"a recipe named {function.__name__!r} is registered already")
+    _RECIPES[function.__name__] = function
+    return function
+
+
+@functools.cache
+def _load_catalog():
+    for module in MODULES:
+        importlib.import_module(f"recipes.catalog.{module}")
+
+
+def names(pattern="*"):
+    """Names of the registered recipes that match a shell pattern, sorted."""
+    _load_catalog()
+    return sorted(fnmatch.filter(_RECIPES, pattern))
+
+
+def get(name, **overrides):
+    """The recipe called `name`, with values overridden by (dotted) name.
+
+    Args:
+        name: A name from `names()`.
+        **overrides: New values, checked by type and range; dotted names are given as
+            `**{"optimizer.learning_rate": 3e-4}`.
+
+    Raises:
+        RecipeError: There is no such recipe or value, or the value is of the wrong type or range.
+    """
+    _load_catalog()
+    if name not in _RECIPES:
+        raise RecipeError(f"there is no recipe {name!r}.{closest(name, _RECIPES)} `edgezoo list recipes` shows all")
+    function = _RECIPES[name]
+    summary = inspect.getdoc(function).splitlines()[0]
+    return override(msgspec.structs.replace(function(), name=name, summary=summary), overrides)
+
+
+def override(base, values):
+    """`base`, a `Recipe`, with `values` (dotted name → value or its text) in the place of its own."""
+    tree = msgspec.to_builtins(base)
+    for key, value in values.items():
+        _place(tree, key, _parsed(value, key))
+    try:
+        return msgspec.convert(tree, Recipe, strict=False)
+    except msgspec.ValidationError as error:
+        raise RecipeError(_explained(error, values, tree)) from error
+
+
+def from_json(text, where):
+    """The recipe written in `text`, the content of a `recipe.json`; `where` names the file in errors."""
+    try:
+        return msgspec.json.decode(text, type=Recipe)
+    except (msgspec.DecodeError, msgspec.ValidationError) as error:
+        raise RecipeError(f"{where} is not a recipe of this version: {error}") from error
+
+
+def parse_assignments(assignments):
+    """`["epochs=5", …]`, as given after `--set`, as a dict."""
+    pairs = {}
+    for assignment in assignments:
+        key, separator, value = assignment.partition("=")
+        if not separator or not key:
+            raise RecipeError(f"--set {assignment!r} is not of the form key=value, such as epochs=5")
+        pairs[key.strip()] = value.strip()
+    return pairs
+
+
+def closest(name, possible):
+    """` Did you mean …?`, or nothing where no name is close."""
+    close = difflib.get_close_matches(str(name), list(possible), n=3, cutoff=0.5)
+    return f" Did you mean {' or '.join(map(repr, close))}?" if close else ""
+
+
+def _parsed(value, key):
+    """Text from the command line as JSON where it is JSON (`[28,28]`, `null`, `true`), else itself."""
+    if not isinstance(value, str) or key in ("data", "model", "task", "features.held_out"):
+        return value
+    lowered = {"none": "null", "true": "true", "false": "false"}.get(value.lower(), value)
+    try:
+        return json.loads(lowered)
+    except json.JSONDecodeError:
+        return value
+
+
+def _place(tree, key, value):
+    *path, last = key.split(".")
+    node, seen = tree, []
+    for part in path:
+        if part not in node or not isinstance(node[part], dict):
+            raise RecipeError(_no_such_value(key, ".".join([*seen, part]), node, seen))
+        node = node[part]
+        seen.append(part)
+    if last not in node and seen != ["arguments"]:
+        raise RecipeError(_no_such_value(key, last, node, seen))
+    node[last] = value
+
+
+def _no_such_value(key, part, node, seen):
+    where = ".".join(seen)
+    inside = f" inside {where!r}" if where else ""
+    possible = [name for name in node if where or name not in ("name", "summary")]
+    return (
+        f"a recipe has no value {key!r}.{closest(part, possible)} Values{inside}: {', '.join(possible)}"
+    )
+
+
+def _explained(error, values, tree):
+    """msgspec's message, with the user's own input and the possible names where it names a choice."""
+    message, _, path = str(error).partition(" - at `$.")
+    path = path.rstrip("`")
+    given = next((f"{k}={v}" for k, v in values.items() if path and path.split("[")[0] in (k, k.split(".")[0])), path)
+    hint = ""
+    if message.startswith("Invalid enum value"):
+        field = _field_type(path.split("[")[0].replace("[...]", ""))
+        choices = getattr(field, "__args__", ())
+        hint = f"; possible: {', '.join(map(str, choices))}" if choices else ""
+    return f"{given}: {message[0].lower() + message[1:]}{hint}"
+
+
+def _field_type(path):
+    """The annotation of a dotted name; of a tuple, that of its elements."""
+    kind = Recipe
+    for part in path.split("."):
+        kind = {field.name: field.type for field in msgspec.structs.fields(kind)}.get(part)
+        while hasattr(kind, "__metadata__"):
+            kind = kind.__origin__
+    arguments = getattr(kind, "__args__", ())
+    return arguments[0] if getattr(kind, "__origin__", None) is tuple else kind

@@ -1,0 +1,74 @@
+"""Classification: cross-entropy on logits, scored by accuracy."""
+
+import keras
+import numpy as np
+
+HEADLINE, HIGHER_IS_BETTER, RECONSTRUCTS = "accuracy", True, False
+BARS = {"int8": (0.005, False), "float16": (0.001, False)}  # half a point; a tenth of a point
+
+
+@keras.saving.register_keras_serializable("recipes")
+class SmoothedCrossentropy(keras.losses.Loss):
+    """Cross-entropy of logits `(n, classes)` with integer labels `(n,)`.
+
+    Args:
+        smoothing: Share of the target spread evenly over the classes (Szegedy et al., 2016, section 7).
+    """
+
+    def __init__(self, smoothing=0.0, name="cross_entropy", **kwargs):
+        super().__init__(name=name, **kwargs)
+        self.smoothing = smoothing
+
+    def call(self, y_true, y_pred):
+        log_p = keras.ops.log_softmax(y_pred)
+        labels = keras.ops.one_hot(keras.ops.cast(y_true, "int32"), y_pred.shape[-1], dtype=log_p.dtype)
+        target = labels * (1 - self.smoothing) + self.smoothing / y_pred.shape[-1]
+        return -keras.ops.sum(target * log_p, axis=-1)
+
+    def get_config(self):
+        return {**super().get_config(), "smoothing": self.smoothing}
+
+
+def loss(recipe):
+    """Cross-entropy with the recipe's label smoothing."""
+    return SmoothedCrossentropy(recipe.label_smoothing)
+
+
+def metrics():
+    """Accuracy."""
+    return [keras.metrics.SparseCategoricalAccuracy(name="accuracy")]
+
+
+def collect(predict, batches):
+    """Labels `(n,)` and logits `(n, classes)` over all batches."""
+    labels, logits = [], []
+    for x, y in batches:
+        labels.append(y)
+        logits.append(np.asarray(predict(x), np.float32))
+    return np.concatenate(labels), np.concatenate(logits)
+
+
+def score(predict, batches):
+    """`accuracy`, macro-averaged `f1` and `cross_entropy` in nats."""
+    from scipy.special import softmax
+    from sklearn.metrics import accuracy_score, f1_score, log_loss
+
+    labels, logits = collect(predict, batches)
+    guesses = logits.argmax(-1)
+    probabilities = softmax(logits.astype(np.float64), axis=-1)
+    return {
+        "accuracy": float(accuracy_score(labels, guesses)),
+        "f1": float(f1_score(labels, guesses, average="macro", zero_division=0.0)),
+        "cross_entropy": float(log_loss(labels, probabilities, labels=range(logits.shape[-1]))),
+    }
+
+
+def reference(model, train, test, metrics):
+    """`majority_class_accuracy`: what always naming the commonest class reaches."""
+    counts = np.bincount(np.asarray(test.y))
+    return {"majority_class_accuracy": float(counts.max() / counts.sum())}
+
+
+def signature_inputs(model, images):
+    """The images, for the one signature there is."""
+    return [images]

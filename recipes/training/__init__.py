@@ -1,0 +1,1 @@
+"""Training: one compiled model, its schedule, its checkpoints, and how it goes on after a kill."""

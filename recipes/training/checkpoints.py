@@ -1,0 +1,55 @@
+"""Checkpoints: everything a run needs to go on, one file an epoch, written whole.
+
+A file is a NumPy archive (each member carries its CRC-32) with every variable of the model, the
+augmentation and the optimiser, random states included, and the history so far.
+"""
+
+import json
+import pathlib
+import re
+import warnings
+import zipfile
+
+import numpy as np
+
+from recipes import files
+
+_KEEP = 3  # newest files; the older ones are deleted
+
+
+def save(folder, epoch, variables, history):
+    """Write the state after `epoch` (1 is the first) and drop all but the last three files."""
+    folder = pathlib.Path(folder)
+    with files.replacing(folder / f"epoch_{epoch:04d}.npz") as scratch:
+        arrays = {f"v{i:04d}": np.asarray(v) for i, v in enumerate(variables)}
+        with open(scratch, "wb") as file:
+            np.savez(file, history=json.dumps(history), **arrays)
+    for old in _found(folder)[:-_KEEP]:
+        old.unlink(missing_ok=True)
+
+
+def restore(folder, variables):
+    """Assign the newest undamaged checkpoint to `variables`.
+
+    Returns:
+        `(epoch, history)`; `(0, [])` where there is none. A damaged file is skipped with a warning.
+    """
+    for path in reversed(_found(pathlib.Path(folder))):
+        try:
+            with np.load(path, allow_pickle=False) as archive:
+                arrays = [archive[f"v{i:04d}"] for i in range(len(archive.files) - 1)]
+                history = json.loads(str(archive["history"]))
+        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+            warnings.warn(f"{path} is damaged ({error}); using the checkpoint before it", stacklevel=2)
+            continue
+        if [a.shape for a in arrays] != [tuple(v.shape) for v in variables]:
+            warnings.warn(f"{path} belongs to another model; it is left alone", stacklevel=2)
+            continue
+        for variable, array in zip(variables, arrays, strict=True):
+            variable.assign(array)
+        return int(re.search(r"(\d+)", path.stem)[1]), history
+    return 0, []
+
+
+def _found(folder):
+    return sorted(folder.glob("epoch_*.npz"))

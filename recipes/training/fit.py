@@ -1,0 +1,118 @@
+"""Training one recipe, epoch by epoch, so that a killed run can go on as if nothing had happened."""
+
+import csv
+import io
+import math
+
+import keras
+import numpy as np
+
+from recipes import files, tasks
+from recipes.data import augmentation, feeding
+from recipes.data.preparing import stratified
+from recipes.errors import TrainingError
+from recipes.training import batch_norm, checkpoints, optimizer
+from recipes.training.trainee import Trainee
+
+
+def split_validation(recipe, data, seed):
+    """`(training, validation)` subsets of the training split, stratified by class."""
+    rest, part = stratified(data.train.y, recipe.validation, seed)
+    return data.train.take(rest), data.train.take(part)
+
+
+def compile_trainee(recipe, model, steps_per_epoch, seed):
+    """`model` behind the recipe's augmentation, compiled for the task, all variables built."""
+    task = tasks.get(recipe.task)
+    trainee = Trainee(model, augmentation.layers(recipe.augmentation, seed), task.RECONSTRUCTS)
+    trainee.compile(
+        optimizer=optimizer.build(recipe.optimizer, steps_per_epoch * recipe.epochs),
+        loss=task.loss(recipe),
+        metrics=task.metrics(),
+        jit_compile=False if keras.backend.backend() == "tensorflow" else "auto",  # XLA on CPU is slow
+    )
+    trainee(np.zeros((1, *model.input_shape[1:]), "float32"))
+    trainee.optimizer.build(trainee.trainable_variables)
+    return trainee
+
+
+def fit(recipe, model, data, seed, folder, progress=None):
+    """Train `model`, writing `history.csv` and `checkpoints/` under `folder` after every epoch.
+
+    Goes on from the newest checkpoint under `folder` where there is one.
+
+    Returns:
+        The history: a list with one dict an epoch.
+
+    Raises:
+        TrainingError: The loss became NaN or infinite; the last good checkpoint stays.
+    """
+    train, validation = split_validation(recipe, data, seed)
+    size = min(recipe.batch_size, len(train))
+    trainee = compile_trainee(recipe, model, len(train) // size, seed)
+    variables = [*trainee.variables, *trainee.optimizer.variables]
+    epoch, history = checkpoints.restore(folder / "checkpoints", variables)
+    if epoch >= recipe.epochs:
+        return history
+    with batch_norm.fused(model):
+        trainee.fit(
+            feeding.Batches(train, size, shuffle=seed, epoch=epoch),
+            validation_data=feeding.Batches(validation, 256, binarize=recipe.features.binarize),
+            initial_epoch=epoch,
+            epochs=recipe.epochs,
+            callbacks=[_Keeper(folder, variables, history), *([_Reporter(recipe, progress)] if progress else [])],
+            verbose=0,
+        )
+    return history
+
+
+class _Keeper(keras.callbacks.Callback):
+    """After every epoch: stop at a loss that is no number, else write the history and a checkpoint."""
+
+    def __init__(self, folder, variables, history):
+        super().__init__()
+        self.folder, self.variables, self.history = folder, variables, history
+
+    def on_epoch_end(self, epoch, logs=None):
+        row = {"epoch": epoch + 1, **{k: float(v) for k, v in (logs or {}).items()}}
+        if not all(math.isfinite(v) for v in row.values()):
+            kept = f"the checkpoint of epoch {epoch} is kept" if epoch else "no epoch was finished before"
+            raise TrainingError(
+                f"the loss is not a number after epoch {epoch + 1} (loss {row['loss']}, validation loss "
+                f"{row.get('val_loss')}); {kept}. Lower optimizer.learning_rate or set optimizer.clip_norm=1"
+            )
+        self.history.append(row)
+        files.write_text(self.folder / "history.csv", as_csv(self.history))
+        checkpoints.save(self.folder / "checkpoints", epoch + 1, self.variables, self.history)
+
+
+class _Reporter(keras.callbacks.Callback):
+    """Tells `progress(stage, done, total)` of every step, at most a few hundred times an epoch."""
+
+    def __init__(self, recipe, progress):
+        super().__init__()
+        self.epochs, self.progress = recipe.epochs, progress
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.epoch = epoch
+        self.stride = max(1, (self.params["steps"] or 1) // 200)
+
+    def on_train_batch_end(self, step, logs=None):
+        if step % self.stride == 0:
+            steps = self.params["steps"]
+            self.progress("training", self.epoch * steps + step + 1, self.epochs * steps)
+
+    def on_epoch_end(self, epoch, logs=None):
+        values = ", ".join(f"{k} {v:.4f}" for k, v in (logs or {}).items())
+        steps = self.params["steps"]
+        self.progress("training", (epoch + 1) * steps, self.epochs * steps)
+        self.progress(f"epoch {epoch + 1}/{self.epochs}: {values}", 0, 0)
+
+
+def as_csv(rows):
+    """Rows, dicts with the same keys, as CSV text."""
+    buffer = io.StringIO()
+    writer = csv.DictWriter(buffer, rows[0].keys(), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return buffer.getvalue()

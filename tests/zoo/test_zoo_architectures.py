@@ -1,0 +1,145 @@
+"""Every registered architecture builds, has the size its documentation claims, and learns."""
+
+import keras
+import numpy as np
+import pytest
+
+import zoo
+from zoo.registry import find
+
+MODEL_SIZES = {
+    "convolutional_autoencoder": 253_247,
+    "deconvolutional_decoder": 140_033,
+    "dilated_cnn": 78_570,
+    "ds_cnn": 24_332,
+    "lenet5": 61_706,
+    "lenet5_modern": 62_384,
+    "resnet8": 78_666,
+    "separable_cnn": 53_258,
+    "upsampling_decoder": 125_473,
+    "vae": 3_311_177,
+}
+KIND = {name: facts.kind for name, facts in zoo.facts().items()}
+CLASSIFIERS = [name for name, kind in KIND.items() if kind == "classifier"]
+
+# Every layer name of the small ones: they are the interface of checkpoints and reports.
+LENET_LAYERS = ["image", "pad", "c1", "s2", "c3", "s4", "c5", "flatten", "f6", "logits"]
+
+
+def batch(model, n=4):
+    """`n` images, or codes, in the range that the model expects."""
+    rng = np.random.default_rng(0)
+    return rng.random((n, *model.input_shape[1:]), dtype="float32")
+
+
+def layers_of(model):
+    """Every layer, those of nested models included."""
+    nested = (layer for layer in model.layers if isinstance(layer, keras.Model))
+    return [*model.layers, *(inner for layer in nested for inner in layers_of(layer))]
+
+
+def test_no_architecture_is_missing():
+    assert sorted(MODEL_SIZES) == zoo.list_models()
+
+
+@pytest.mark.parametrize("name", zoo.list_models())
+def test_size_at_the_defaults(name):
+    model = zoo.create(name)
+    assert model.count_params() == MODEL_SIZES[name]
+    assert f"{MODEL_SIZES[name]:,} parameters at the defaults" in find(name).__doc__
+    assert model.name == name
+    assert isinstance(model, keras.Model)
+
+
+@pytest.mark.parametrize("name", zoo.list_models())
+def test_every_layer_is_named(name):
+    """A name that Keras made up (`conv2d_3`) would depend on what was built before."""
+    first = [layer.name for layer in layers_of(zoo.create(name))]
+    assert first == [layer.name for layer in layers_of(zoo.create(name))]
+
+
+def test_layer_names_are_stable():
+    assert [layer.name for layer in zoo.create("lenet5").layers] == LENET_LAYERS
+    names = {layer.name for layer in zoo.create("separable_cnn").layers}
+    assert {"stem_conv", "block3_depthwise", "block3_pointwise_bn", "pool", "logits"} <= names
+
+
+@pytest.mark.parametrize("name", zoo.list_models())
+def test_output_shape_and_range(name):
+    model = zoo.create(name)
+    outputs = np.asarray(model(batch(model)))
+    assert outputs.shape == (4, *model.output_shape[1:])
+    assert np.isfinite(outputs).all()
+    if KIND[name] == "classifier":
+        assert outputs.shape == (4, 12 if name == "ds_cnn" else 10)
+        assert (outputs < 0).any()  # logits, not probabilities
+    else:
+        assert outputs.min() >= 0
+        assert outputs.max() <= 1
+
+
+@pytest.mark.parametrize("name", zoo.list_models())
+def test_training_lowers_the_loss(name):
+    keras.utils.set_random_seed(1)
+    model = zoo.create(name)
+    inputs = batch(model, n=8)
+    if KIND[name] == "classifier":
+        targets = np.arange(8) % 4
+        loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    else:
+        targets = np.random.default_rng(2).random((8, *model.output_shape[1:]), dtype="float32")
+        loss = keras.losses.BinaryCrossentropy()
+    model.compile(keras.optimizers.Adam(3e-3), loss)
+    losses = [model.train_on_batch(inputs, targets) for _ in range(12)]
+    assert np.isfinite(losses).all()
+    assert np.mean(losses[-3:]) < 0.97 * np.mean(losses[:3])
+
+
+@pytest.mark.parametrize("name", CLASSIFIERS)
+@pytest.mark.parametrize("shape", [(8, 8, 1), (32, 32, 3), (96, 96, 3), (33, 17, 2)])
+def test_classifiers_take_other_images(name, shape):
+    model = zoo.create(name, input_shape=shape, classes=3)
+    assert model(np.zeros((1, *shape), "float32")).shape == (1, 3)
+
+
+@pytest.mark.parametrize("shape", [(8, 8, 1), (32, 32, 3), (45, 30, 2)])
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("convolutional_autoencoder", {"decoder": "deconvolution"}),
+        ("convolutional_autoencoder", {"decoder": "upsampling"}),
+        ("vae", {"hidden": "convolutional", "units": 16}),
+        ("vae", {"hidden": "dense", "units": 16}),
+    ],
+)
+def test_autoencoders_take_other_images(name, options, shape):
+    model = zoo.create(name, input_shape=shape, code=5, **options)
+    assert model(np.zeros((1, *shape), "float32")).shape == (1, *shape)
+    assert model.decoder.input_shape == (None, 5)
+
+
+def test_lenet_pads_small_images_evenly():
+    """Padding inside the model equals padding by hand."""
+    small = zoo.create("lenet5", input_shape=(28, 27, 1))
+    large = zoo.create("lenet5", input_shape=(32, 32, 1))
+    large.set_weights(small.get_weights())
+    images = batch(small)
+    padded = np.pad(images, ((0, 0), (2, 2), (2, 3), (0, 0)))
+    np.testing.assert_allclose(small(images), large(padded), atol=1e-6)
+
+
+def test_separable_cnn_halves_where_it_widens():
+    model = zoo.create("separable_cnn", filters=(8, 8, 16, 16, 32), stem_strides=2)
+    sizes = [model.get_layer(f"block{i}_pointwise").output.shape[1] for i in range(1, 5)]
+    assert sizes == [14, 7, 7, 4]
+
+
+def test_resnet8_shortcut_adds_its_input():
+    """With the second normalisation's scale at zero a block of stride 1 passes its input on."""
+    model = zoo.create("resnet8")
+    model.get_layer("block1_second_bn").gamma.assign(np.zeros(16))
+    probe = keras.Model(
+        model.input, [model.get_layer("stem_relu").output, model.get_layer("block1_relu").output]
+    )
+    before, after = probe(batch(model))
+    np.testing.assert_allclose(before, after, atol=1e-6)

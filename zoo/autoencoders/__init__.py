@@ -1,0 +1,1 @@
+"""Image in `[0, 1]` in, its reconstruction through a narrow code out."""

@@ -1,0 +1,1 @@
+"""Image in `[0, 1]` in, logits `(n, classes)` out."""

@@ -1,0 +1,1 @@
+"""Code `(n, code)` in, image out."""

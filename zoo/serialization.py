@@ -1,0 +1,59 @@
+"""Makes `keras.saving.load_model` know the classes of this package.
+
+Keras resolves a custom class only if the module that registers it was imported, and `import zoo`
+imports no Keras. So the modules that hold such classes are imported as soon as Keras itself is.
+"""
+
+import importlib
+import sys
+from importlib.abc import MetaPathFinder
+
+MODULES = (
+    "zoo.autoencoders.autoencoder",
+    "zoo.layers.resize",
+    "zoo.layers.sampling",
+)
+
+
+def register_with_keras():
+    """Registers the classes now if Keras is loaded, else right after it is."""
+    if _is_loaded("keras"):
+        _import_modules()
+    elif not any(isinstance(finder, _KerasFinder) for finder in sys.meta_path):
+        sys.meta_path.insert(0, _KerasFinder())
+
+
+def _is_loaded(name):
+    # A package that is still executing has no complete set of attributes to register with.
+    spec = getattr(sys.modules.get(name), "__spec__", None)
+    return spec is not None and not getattr(spec, "_initializing", False)
+
+
+def _import_modules():
+    for module in MODULES:
+        importlib.import_module(module)
+
+
+class _KerasFinder(MetaPathFinder):
+    """Finds Keras as the other finders do, and has its loader import `MODULES` at the end."""
+
+    def find_spec(self, fullname, path=None, target=None):
+        if fullname != "keras":
+            return None
+        others = (finder for finder in sys.meta_path if finder is not self)
+        specs = (finder.find_spec(fullname, path, target) for finder in others)
+        spec = next((spec for spec in specs if spec is not None), None)
+        if spec is not None and spec.loader is not None:
+            _run_afterwards(spec.loader)
+        return spec
+
+
+def _run_afterwards(loader):
+    execute = loader.exec_module
+
+    def exec_module(module):
+        execute(module)
+        _import_modules()
+
+    # The instance keeps its type, so that `inspect` and `importlib.resources` work as before.
+    loader.exec_module = exec_module
