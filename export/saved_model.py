@@ -4,6 +4,7 @@ A fixed batch of one lets the TFLite converter fold dilated and transposed convo
 normalisation and activations into single operators; with an open batch it can't.
 """
 
+import re
 import shutil
 import tempfile
 from pathlib import Path
@@ -60,17 +61,15 @@ def _write(model, parts, directory):
         if _disk_failed(error):
             raise OSError(str(error)) from error
         raise ExportError(
-            f"Model {model.name!r} can't be traced for export: {type(error).__name__}: {error}"
+            f"Model {model.name!r} can't be traced for export: {_plain(error)}"
         ) from error
 
 
 def _endpoint(part):
     import keras
 
-    structure = part.input
-
     def infer(*flat):
-        inputs = keras.tree.pack_sequence_as(structure, flat)
+        inputs = keras.tree.pack_sequence_as(part.input, flat)
         return named_outputs(part, part(inputs, training=False))
 
     return infer
@@ -83,6 +82,12 @@ def _one_sample(part):
         keras.InputSpec(shape=(1, *tensor.shape[1:]), dtype=tensor.dtype, name=name)
         for name, tensor in flat_inputs(part).items()
     ]
+
+
+def _plain(error):
+    """Keras's message without colours and without the list of call arguments."""
+    text = re.sub(r"\x1b\[\d*m", "", str(error)).partition("Arguments received by")[0]
+    return f"{type(error).__name__}: {' '.join(text.split())}"
 
 
 def _disk_failed(error):

@@ -26,7 +26,7 @@ def named_models(model, signatures=None):
         )
     for name, part in signatures.items():
         _check(name, part)
-    return dict(signatures)
+    return {name: _functional(part) for name, part in signatures.items()}
 
 
 def main_name(signatures):
@@ -35,17 +35,29 @@ def main_name(signatures):
 
 
 def flat_inputs(model):
-    """The model's symbolic inputs in the order of its structure, each with a unique name."""
+    """A dict from the names a file's inputs carry to the model's symbolic inputs.
+
+    The names are the keys of a dict of inputs, else those of the input layers.
+    """
     import keras
 
-    return dict(zip(input_names(model), keras.tree.flatten(model.input), strict=True))
+    if isinstance(model.input, Mapping):
+        return dict(model.input)
+    return {tensor.name: tensor for tensor in keras.tree.flatten(model.input)}
 
 
-def input_names(model):
-    """The names a file's inputs carry: those of the model's input layers."""
+def call(model, batch):
+    """The outputs of a model in inference mode as a dict from name to tensor.
+
+    Args:
+        model: A model of `named_models`.
+        batch: An array, or a dict from input name to array.
+    """
     import keras
 
-    return [tensor.name for tensor in keras.tree.flatten(model.input)]
+    if isinstance(batch, Mapping) and not isinstance(model.input, Mapping):
+        batch = keras.tree.pack_sequence_as(model.input, [batch[name] for name in flat_inputs(model)])
+    return named_outputs(model, model(batch, training=False))
 
 
 def output_names(model):
@@ -66,6 +78,14 @@ def named_outputs(model, outputs):
     if isinstance(outputs, Mapping):
         return dict(outputs)
     return dict(zip(output_names(model), keras.tree.flatten(outputs), strict=True))
+
+
+def _functional(model):
+    import keras
+
+    if isinstance(model, keras.Sequential):
+        return keras.Model(model.inputs, model.outputs, name=model.name)
+    return model
 
 
 def _check(name, model):

@@ -16,6 +16,13 @@ from .saved_model import to_saved_model
 from .scratch import scratch_folder
 from .signatures import main_name, named_models
 
+REMEDIES = {
+    "Random": "The model draws random numbers in inference: export the part that does not, e.g. the "
+    "mean of a variational encoder.",
+    "Pool3D": "Pool the image axes with a 2-D layer, and the depth with another after a reshape.",
+}
+ANY = "Replace the operator, or export the model up to the layer before it."
+
 
 def to_tflite(model, precision="float32", calibration=None, signatures=None, timeout=TIMEOUT):
     """Convert a model to one precision.
@@ -127,11 +134,11 @@ def _refusal(model, text):
     flex = re.findall(r"[Ff]lex ops?: ([^\n]+)", text) or re.findall(r"'(tf\.\w+)' op is neither", text)
     if not flex:
         return f"Model {model.name!r} can't be converted to float32: {text.strip()[-1500:]}"
-    names = ", ".join(dict.fromkeys(part.strip().removeprefix("Flex") for part in flex[0].split(",")))
+    names = dict.fromkeys(part.strip().removeprefix("Flex") for part in flex[0].split(","))
+    remedy = next((text for key, text in REMEDIES.items() if any(key in name for name in names)), ANY)
     return (
-        f"Model {model.name!r} can't be converted: TensorFlow Lite has no kernel for {names}. Files that "
-        "call TensorFlow for it (Flex) don't run on LiteRT. Replace the operator, or export the model "
-        "up to the layer before it."
+        f"Model {model.name!r} can't be converted: TensorFlow Lite has no kernel for {', '.join(names)}. "
+        f"Files that call TensorFlow for it (Flex) don't run on LiteRT. {remedy}"
     )
 
 

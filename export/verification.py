@@ -7,7 +7,7 @@ import numpy as np
 
 from .errors import InvalidInput
 from .predictor import dequantise, load, quantise
-from .signatures import named_models, named_outputs
+from .signatures import call, named_models, named_outputs
 
 # Largest root mean square error of an output, in standard deviations of the reference output.
 # float32 differs only in the order of additions. float16 rounds weights to 11 bits: 5e-4 each.
@@ -126,7 +126,7 @@ def _agreements(predictor, parts, name, batches, bound):
         raise InvalidInput(f"There is no signature {name!r}. Possible: {', '.join(parts)}.")
     part, collected = parts[name], {}
     for batch in [batches] if isinstance(batches, np.ndarray) else batches:
-        reference = named_outputs(part, part(batch, training=False))
+        reference = call(part, batch)
         stored = predictor.raw(batch, name)
         for key, values in reference.items():
             collected.setdefault(key, []).append((np.asarray(values), stored[key]))

@@ -129,8 +129,7 @@ def evaluate(run, progress=None):
     task = tasks.get(recipe.task)
     predict = tasks.keras_predictor(model)
     scores = task.score(predict, test_batches(recipe, data, progress, "scoring"))
-    train, _ = _subsets(recipe, data)
-    scores |= task.reference(model, train, data.test, scores)
+    scores |= task.reference(model, data.train, data.test, scores)
     metrics = {"test": scores, "parameters": model.count_params(), "expected": str(recipe.expected or "")}
     plots.write(run, data, model, predict)
     files.write_json(run.path / "metrics.json", metrics)
@@ -145,9 +144,9 @@ def export_files(run, precisions=None, progress=None):
     recipe, data, model = run.recipe, prepare(run.recipe, progress), run.model()
     task, precisions = tasks.get(recipe.task), precisions or recipe.precisions
     train, validation = _subsets(recipe, data)
-    chosen = sorted(np.random.default_rng(recipe.seed).permutation(len(train))[: recipe.calibration])
+    chosen = sorted(np.random.default_rng(recipe.seed).permutation(train.size)[: recipe.calibration])
     calibration = task.signature_inputs(model, images(recipe, train.take(chosen)))
-    agreement = task.signature_inputs(model, images(recipe, validation.take(range(min(100, len(validation))))))
+    agreement = task.signature_inputs(model, images(recipe, validation.take(range(min(100, validation.size)))))
 
     def score(predict):
         return task.score(predict, test_batches(recipe, data, progress, "scoring files"))

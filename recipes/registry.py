@@ -87,7 +87,7 @@ def parse_assignments(assignments):
 
 def closest(name, possible):
     """` Did you mean …?`, or nothing where no name is close."""
-    close = difflib.get_close_matches(str(name), list(possible), n=3, cutoff=0.5)
+    close = difflib.get_close_matches(str(name), map(str, possible), n=3, cutoff=0.6)
     return f" Did you mean {' or '.join(map(repr, close))}?" if close else ""
 
 

@@ -33,7 +33,7 @@ def architecture(function):
     return function
 
 
-def create(name, **arguments):
+def create(name, /, **arguments):
     """Builds the untrained model `name`.
 
     Args:

@@ -5,9 +5,6 @@ import numpy as np
 from .. import flatbuffer
 from ..errors import ExportError
 
-# A narrower constant would save less than the operator that widens it takes.
-FEWEST_ELEMENTS = 32
-
 # The version of DEQUANTIZE that takes float16.
 READS_FLOAT16 = 3
 
@@ -19,25 +16,26 @@ def cast(float_file):
     recognise the pattern: a GPU computes in float16, XNNPACK widens the weights once.
 
     Raises:
-        ExportError: A weight is larger than float16 can hold (65,504).
+        ExportError: A weight is larger than float16 can hold (65,504), or there is none.
     """
     model = flatbuffer.parse(float_file)
     halves = {}
     for graph in model.subgraphs:
         for index in _weights(model, graph):
             _widen(model, graph, index, halves)
+    if not halves:
+        raise ExportError("the model has no weights of two or more axes to halve. Use float32.")
     flatbuffer.drop_unused_buffers(model)
     return flatbuffer.serialise(model)
 
 
 def _weights(model, graph):
-    """Indices of the constants that operators of a graph read and that are worth halving."""
+    """Indices of the constants that operators of a graph read and that have two or more axes."""
     read = {i for operator in graph.operators or [] for i in operator.inputs if i != -1}
     for index in sorted(read):
         tensor = graph.tensors[index]
         shape = flatbuffer.shape_of(tensor)
-        large = len(shape) > 1 and np.prod(shape) >= FEWEST_ELEMENTS
-        if large and flatbuffer.type_name(tensor.type) == "float32":
+        if len(shape) > 1 and flatbuffer.type_name(tensor.type) == "float32":
             if flatbuffer.constant(model, tensor) is not None:
                 yield index
 

@@ -8,11 +8,11 @@ from ..errors import ExportError, WorkerDied
 from ..process import TIMEOUT, JobFailed, shared
 from ..scratch import scratch_folder
 from . import quantizer
+from .rewriting import FOR_INT8, FOR_INT16, rewrite
 
 REMEDIES = {
     "ELU": "use ReLU, or a smooth activation with an int8 kernel such as tanh",
     "CONV_3D": "LiteRT has no integer kernel; split it into 2-D convolutions",
-    "UNIDIRECTIONAL_SEQUENCE_LSTM": "build the layer with unroll=True",
     "WHILE": "build the recurrent layer with unroll=True",
     "POW": "multiply the tensor with itself",
     "SIGN": "compare after the model",
@@ -30,6 +30,8 @@ def to_int8(float_file, samples, timeout=TIMEOUT):
     """
     from ai_edge_quantizer import recipe
 
+    _refuse_loops(float_file)
+    float_file = rewrite(float_file, FOR_INT8)
     content = quantizer.apply(float_file, recipe.static_wi8_ai8(), samples)
     if inspect(content).float_tensors:
         content = _by_tensorflow(float_file, samples, inspect(content).float_operators, timeout)
@@ -47,6 +49,8 @@ def to_int16x8(float_file, samples):
     """
     from ai_edge_quantizer import recipe
 
+    _refuse_loops(float_file)
+    float_file = rewrite(float_file, FOR_INT16)
     content = quantizer.apply(float_file, recipe.static_wi8_ai16(), samples)
     contents = inspect(content)
     if contents.precision != "int16x8":
@@ -75,11 +79,18 @@ def _by_tensorflow(float_file, samples, left, timeout):
             raise ExportError(f"{_float_islands(left)} TensorFlow's quantiser failed too: {error}.") from error
 
 
+def _refuse_loops(float_file):
+    """Neither quantiser follows the values inside a loop, and TensorFlow's crashes on some."""
+    loops = {name: n for name, n in inspect(float_file).operators.items() if name in ("WHILE", "IF")}
+    if loops:
+        raise ExportError(_float_islands(loops))
+
+
 def _float_islands(operators):
     counted = ", ".join(f"{name} ({count})" for name, count in operators.items())
     remedies = [f"{name}: {REMEDIES[name]}." for name in operators if name in REMEDIES]
     return (
         f"these operators have no integer form: {counted}. "
         + " ".join(remedies)
-        + " int16x8 and dynamic_int8 keep them in float and need no change to the model."
+        + " dynamic_int8 keeps them in float and needs no change to the model."
     ).replace("  ", " ")

@@ -1,13 +1,14 @@
 """The verbs, in the order in which they are met."""
 
+from typing import Annotated
+
 import typer
 
 from recipes.cli import files, listing, predicting, running
+from recipes.cli.guard import guarded
 
 app = typer.Typer(
     name="edgezoo",
-    help="Train a recipe, export it to the edge at every precision, and prove each file.\n\n"
-    "Start with: edgezoo run lenet5_digits",
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode="markdown",
@@ -15,16 +16,23 @@ app = typer.Typer(
 )
 
 
+
 @app.callback()
-def _root(debug: bool = typer.Option(False, "--debug", help="Show the traceback of an error.")):
-    """Train a recipe, export it to the edge at every precision, and prove each file."""
+def _root(debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False):
+    """Train a recipe, export it to the edge at every precision, and prove each file.
+
+    Start with: `edgezoo run lenet5_digits`
+    """
 
 
-app.command("list")(listing.list_)
-app.command("show")(listing.show)
-app.command("run")(running.run)
-app.command("train")(running.train)
-app.command("evaluate")(files.evaluate)
-app.command("export")(files.export)
-app.command("benchmark")(files.benchmark)
-app.command("predict")(predicting.predict)
+for _name, _verb in {
+    "list": listing.list_,
+    "show": listing.show,
+    "run": running.run,
+    "train": running.train,
+    "evaluate": files.evaluate,
+    "export": files.export,
+    "benchmark": files.benchmark,
+    "predict": predicting.predict,
+}.items():
+    app.command(_name)(guarded(_verb))

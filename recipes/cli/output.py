@@ -16,7 +16,7 @@ def table(title, columns, rows, caption=None):
     from rich.console import Console
     from rich.table import Table
 
-    drawn = Table(title=title, caption=caption, box=box.SIMPLE_HEAD, title_justify="left", caption_justify="left")
+    drawn = Table(box=box.SIMPLE_HEAD)
     for column in columns:
         right = column.startswith(">")
         drawn.add_column(column.removeprefix(">"), justify="right" if right else "left", overflow="fold")
@@ -25,7 +25,11 @@ def table(title, columns, rows, caption=None):
     console = Console()
     if not console.is_terminal:  # a pipe is as wide as the table
         console = Console(width=200)
+    if title:
+        console.print(f"[bold]{title}[/]")
     console.print(drawn)
+    if caption:
+        console.print(caption, style="dim", highlight=False)
 
 
 def say(message):
@@ -54,7 +58,10 @@ def progress(quiet=False):
 
         def report(stage, done, total):
             if total == 0:
-                console.print(stage, highlight=False, soft_wrap=True)
+                if console.is_terminal and tasks:
+                    bars.update(list(tasks.values())[-1], description=stage)
+                else:
+                    console.print(stage, highlight=False, soft_wrap=True)
                 return
             if stage not in tasks:
                 tasks[stage] = bars.add_task(stage, total=total)

@@ -27,7 +27,7 @@ class Batches(keras.utils.PyDataset):
     def __init__(self, subset, batch_size, shuffle=None, epoch=0, binarize=False):
         super().__init__()
         self.subset, self.seed, self.epoch, self.binarize = subset, shuffle, epoch, binarize
-        self.batch_size = min(batch_size, len(subset))
+        self.batch_size = min(batch_size, subset.size)
         self._reorder()
 
     def _reorder(self):
@@ -38,16 +38,16 @@ class Batches(keras.utils.PyDataset):
             self._order = shuffler.permutation(self.subset.indices)
 
     def __len__(self):
-        whole, rest = divmod(len(self.subset), self.batch_size)
+        whole, rest = divmod(self.subset.size, self.batch_size)
         return whole + (self.seed is None and rest > 0)
 
     def __getitem__(self, i):
         indices = self._order[i * self.batch_size : (i + 1) * self.batch_size]
-        x = self.subset.x[indices]
+        x = self.subset.split.x[indices]
         x = x.astype(np.float32) / np.float32(255) if x.dtype == np.uint8 else np.asarray(x, np.float32)
         if self.binarize:
             x = fixed_bernoulli(x, indices)
-        return x, self.subset.y[indices]
+        return x, self.subset.split.y[indices]
 
     def on_epoch_end(self):
         self.epoch += 1

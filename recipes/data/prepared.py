@@ -25,18 +25,23 @@ class Split(NamedTuple):
     y: np.ndarray
 
     def take(self, indices):
-        """The examples at `indices`, still without copying until a batch is made."""
-        return Subset(self.x, self.y, np.asarray(indices))
+        """The examples at `indices`; nothing is copied until a batch is made."""
+        return Subset(self, np.asarray(indices))
 
 
 class Subset(NamedTuple):
-    """Examples of a split, by index."""
+    """The examples of a split at some indices."""
 
-    x: np.ndarray
-    y: np.ndarray
+    split: Split
     indices: np.ndarray
 
-    def __len__(self):
+    def take(self, positions):
+        """The examples at `positions` of this subset."""
+        return Subset(self.split, self.indices[np.asarray(positions)])
+
+    @property
+    def size(self):
+        """How many examples these are."""
         return len(self.indices)
 
 

@@ -48,8 +48,8 @@ def fit(recipe, model, data, seed, folder, progress=None):
         TrainingError: The loss became NaN or infinite; the last good checkpoint stays.
     """
     train, validation = split_validation(recipe, data, seed)
-    size = min(recipe.batch_size, len(train))
-    trainee = compile_trainee(recipe, model, len(train) // size, seed)
+    size = min(recipe.batch_size, train.size)
+    trainee = compile_trainee(recipe, model, train.size // size, seed)
     variables = [*trainee.variables, *trainee.optimizer.variables]
     epoch, history = checkpoints.restore(folder / "checkpoints", variables)
     if epoch >= recipe.epochs:

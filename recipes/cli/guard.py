@@ -1,0 +1,48 @@
+"""Errors as a person wants them: one clear message and an exit code; a traceback with `--debug`."""
+
+import functools
+import os
+
+import typer
+
+
+def guarded(verb):
+    """`verb`, whose errors end in a message and exit code 2 (what the user gave) or 1 (what went wrong)."""
+
+    @functools.wraps(verb)
+    def call(*args, **kwargs):
+        try:
+            return verb(*args, **kwargs)
+        except typer.Exit:
+            raise
+        except KeyboardInterrupt:
+            _say("interrupted. What was finished is kept; a run goes on with `edgezoo run --resume DIR`")
+            raise typer.Exit(1) from None
+        except Exception as error:
+            if os.environ.get("EDGEZOO_DEBUG"):
+                raise
+            _say(_message(error))
+            raise typer.Exit(_code(error)) from None
+
+    return call
+
+
+def _code(error):
+    return 2 if _is_ours(error) and isinstance(error, ValueError) else 1
+
+
+def _message(error):
+    if _is_ours(error):
+        return str(error)
+    return f"{type(error).__name__}: {error}\nThis is unexpected; `--debug` shows where it happened"
+
+
+def _is_ours(error):
+    return type(error).__module__.partition(".")[0] in ("zoo", "recipes", "export")
+
+
+def _say(message):
+    from rich.console import Console
+    from rich.text import Text
+
+    Console(stderr=True, soft_wrap=True).print(Text.assemble(("error: ", "bold red"), message))
