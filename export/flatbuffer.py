@@ -54,15 +54,25 @@ def serialise(model):
     return bytes(flatbuffer_utils.convert_object_to_bytearray(model))
 
 
-def drop_unused_buffers(model):
-    """Remove the buffers that no tensor and no metadata points at; buffer 0 stays, by convention."""
+def drop_unused(model):
+    """Remove the buffers and operator codes that nothing refers to; buffer 0 stays, by convention.
+
+    TensorFlow's quantiser refuses a model that lists an operator it has no kernel for, used or not.
+    """
     tensors = [tensor for graph in model.subgraphs for tensor in graph.tensors]
     holders = [*tensors, *(model.metadata or [])]
-    kept = sorted({0, *(int(holder.buffer) for holder in holders)})
+    model.buffers = _compacted(model.buffers, holders, "buffer", always=(0,))
+    operators = [operator for graph in model.subgraphs for operator in graph.operators or []]
+    model.operatorCodes = _compacted(model.operatorCodes, operators, "opcodeIndex")
+
+
+def _compacted(items, holders, field, always=()):
+    """The items that holders point at by index; the holders are renumbered."""
+    kept = sorted({*always, *(int(getattr(holder, field)) for holder in holders)})
     place = {old: new for new, old in enumerate(kept)}
-    model.buffers = [model.buffers[old] for old in kept]
     for holder in holders:
-        holder.buffer = place[int(holder.buffer)]
+        setattr(holder, field, place[int(getattr(holder, field))])
+    return [items[old] for old in kept]
 
 
 def reorder(model, order):

@@ -134,10 +134,11 @@ def _agreements(predictor, parts, name, batches, bound):
         raise InvalidInput(f"No data was given to verify signature {name!r}: pass at least one batch.")
     for tensor in predictor.contents.signatures[name].outputs:
         references, outputs = (np.concatenate(rows) for rows in zip(*collected[tensor.name], strict=True))
-        yield _compare(name, tensor, references, outputs, bound)
+        yield compare(name, tensor, references, outputs, bound)
 
 
-def _compare(signature, tensor, reference, stored, bound):
+def compare(signature, tensor, reference, stored, bound):
+    """The `Agreement` of one output, a `contents.Tensor`, with its reference in real values."""
     real = dequantise(stored, tensor).astype(np.float64)
     error = real - reference
     steps = None

@@ -186,13 +186,13 @@ def die_with_parent(busy):
 
 
 def answer(request, reply):
+    """The outcome of a job, as a message for the parent."""
+    job = {"convert": convert, "quantize": quantize, "run": run, "measure": measure}
     try:
-        job = {"convert": convert, "quantize": quantize, "run": run, "measure": measure}
-        result = job[request["job"]](request, lambda stage: reply({"stage": stage}))
-        reply({"result": result})
+        return {"result": job[request["job"]](request, lambda stage: reply({"stage": stage}))}
     # The parent gives every failure its meaning; the child must live on.
     except Exception as error:
-        reply({"error": str(error), "kind": type(error).__name__})
+        return {"error": str(error), "kind": type(error).__name__}
 
 
 def main():
@@ -208,8 +208,10 @@ def main():
 
     for line in sys.stdin:
         die_with_parent(busy=True)
-        answer(json.loads(line), reply)
+        outcome = answer(json.loads(line), reply)
+        # Before the answer: the next request may follow it at once.
         die_with_parent(busy=False)
+        reply(outcome)
 
 
 if __name__ == "__main__":

@@ -16,7 +16,6 @@ _HOMES = {
     "names": "recipes.registry",
     "recipe": "recipes.registry",
     "run": "recipes.pipeline",
-    "train": "recipes.pipeline",
 }
 __all__ = sorted(_HOMES)
 

@@ -1,8 +1,10 @@
 """Train → evaluate → export → verify → report, each part done once and skipped where it is done."""
 
 import dataclasses
+import hashlib
 import time
 
+import msgspec
 import numpy as np
 
 from recipes import files, registry, rundir
@@ -31,7 +33,7 @@ class Result:
         return not self.problems
 
 
-def run(name, out=None, seed=0, progress=None, **overrides):
+def run(name, /, out=None, seed=0, progress=None, **overrides):
     """Train, evaluate, export and verify the recipe called `name`.
 
     Args:
@@ -49,26 +51,37 @@ def run(name, out=None, seed=0, progress=None, **overrides):
         TrainingError: Training could not go on; the last checkpoint is kept.
     """
     recipe = registry.get(name, seed=seed, **overrides)
-    return finish(start(recipe, out), progress)
+    return finish(start(recipe, out, progress), progress)
 
 
-def start(recipe, out=None):
-    """Make the run's directory, once the architecture's name and arguments are known to be good."""
+def start(recipe, out=None, progress=None):
+    """Make the run's directory, once the data are there and the architecture takes them.
+
+    Raises:
+        RecipeError: The directory, the data or the architecture cannot be used; nothing was written.
+    """
     import zoo
 
+    out = out or rundir.default_path(recipe)
+    rundir.check_free(out)
     if recipe.model not in zoo.list_models():
         raise RecipeError(
             f"there is no architecture {recipe.model!r}.{registry.closest(recipe.model, zoo.list_models())} "
             "`edgezoo list models` shows all"
         )
-    return rundir.create(out or rundir.default_path(recipe), recipe)
+    if recipe.data.startswith("folder:"):  # a resumed run may begin in another working directory
+        from recipes.data.folders import absolute
+
+        recipe = msgspec.structs.replace(recipe, data=absolute(recipe.data))
+    build(recipe, prepare(recipe, progress))
+    return rundir.create(out, recipe)
 
 
 def finish(run, progress=None):
     """Do what is left of `run`, all parts. Returns a `Result`."""
     train(run, progress)
     metrics = evaluate(run, progress)
-    report = export_files(run, progress=progress)
+    report = exported(run) or export_files(run, progress=progress)
     refused = [f"{p}.tflite could not be made: {why}" for p, why in report.refused.items() if p not in report.required]
     problems = [*shortfalls(run.recipe, metrics["test"]), *report.problems, *refused]
     return Result(run, metrics["test"], report, tuple(problems))
@@ -164,6 +177,24 @@ def export_files(run, precisions=None, progress=None):
         name=f"{recipe.name}, seed {recipe.seed}",
         progress=progress,
     )
+
+
+def exported(run):
+    """The `export.Report` of an export that is whole: all the recipe's files, as they were checked; else `None`."""
+    import export
+
+    folder = run.path / "export"
+    try:
+        report = msgspec.convert(rundir.read_json(folder / "report.json"), export.Report)
+        intact = all(_sha256(folder / f.file) == f.contents.sha256 for f in report.files)
+    except (RecipeError, msgspec.ValidationError, OSError):
+        return None
+    done = {f.precision for f in report.files} | set(report.refused)
+    return report if intact and done >= set(run.recipe.precisions) else None
+
+
+def _sha256(file):
+    return hashlib.sha256(file.read_bytes()).hexdigest()
 
 
 def shortfalls(recipe, scores):

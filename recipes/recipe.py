@@ -4,14 +4,19 @@ The structures are frozen and keyword-only. Every value can be overridden by its
 `optimizer.learning_rate`, from the command line or from Python.
 """
 
+import sys
 from typing import Annotated, Any, Literal
 
 import msgspec
 
-Positive = Annotated[float, msgspec.Meta(gt=0)]
-NotNegative = Annotated[float, msgspec.Meta(ge=0)]
+_LARGEST = sys.float_info.max  # a bound that NaN and infinity do not keep
+
+Finite = Annotated[float, msgspec.Meta(ge=-_LARGEST, le=_LARGEST)]
+Positive = Annotated[float, msgspec.Meta(gt=0, le=_LARGEST)]
+NotNegative = Annotated[float, msgspec.Meta(ge=0, le=_LARGEST)]
 Fraction = Annotated[float, msgspec.Meta(ge=0, lt=1)]
-Size = Annotated[int, msgspec.Meta(ge=1)]
+Size = Annotated[int, msgspec.Meta(ge=1, lt=2**31)]
+Name = Annotated[str, msgspec.Meta(min_length=1)]
 Precision = Literal["float32", "float16", "dynamic_int8", "int8", "int16x8"]
 
 
@@ -80,8 +85,8 @@ class Features(Values, kw_only=True):
 class Expected(Values, kw_only=True):
     """What the recipe must reach on the test split: `metric` at least or at most `value`."""
 
-    metric: str
-    value: float
+    metric: Name
+    value: Finite
     at_least: bool = True
 
     def met_by(self, metrics):
@@ -118,9 +123,9 @@ class Recipe(Values, kw_only=True):
 
     name: str = ""
     summary: str = ""
-    model: str
+    model: Name
     arguments: dict[str, Any] = {}
-    data: str
+    data: Name
     features: Features = Features()
     task: Literal["classification", "reconstruction", "generation"] = "classification"
     epochs: Size = 10

@@ -11,7 +11,7 @@ import msgspec
 
 from recipes.catalog import MODULES
 from recipes.errors import RecipeError
-from recipes.recipe import Recipe
+from recipes.recipe import Recipe, Values
 
 _RECIPES = {}
 
@@ -36,7 +36,7 @@ def names(pattern="*"):
     return sorted(fnmatch.filter(_RECIPES, pattern))
 
 
-def get(name, **overrides):
+def get(name, /, **overrides):
     """The recipe called `name`, with values overridden by (dotted) name.
 
     Args:
@@ -61,17 +61,21 @@ def override(base, values):
     for key, value in values.items():
         _place(tree, key, _parsed(value, key))
     try:
-        return msgspec.convert(tree, Recipe, strict=False)
+        changed = msgspec.convert(tree, Recipe, strict=False)
+        msgspec.json.encode(changed.arguments)
     except msgspec.ValidationError as error:
-        raise RecipeError(_explained(error, values, tree)) from error
+        raise RecipeError(_explained(error, values)) from error
+    except (TypeError, ValueError) as error:
+        raise RecipeError(f"arguments={changed.arguments}: only what JSON can hold ({error})") from error
+    return changed
 
 
 def from_json(text, where):
     """The recipe written in `text`, the content of a `recipe.json`; `where` names the file in errors."""
     try:
         return msgspec.json.decode(text, type=Recipe)
-    except (msgspec.DecodeError, msgspec.ValidationError) as error:
-        raise RecipeError(f"{where} is not a recipe of this version: {error}") from error
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise RecipeError(f"{where} is damaged, or no recipe of this version: {error}") from error
 
 
 def parse_assignments(assignments):
@@ -79,7 +83,7 @@ def parse_assignments(assignments):
     pairs = {}
     for assignment in assignments:
         key, separator, value = assignment.partition("=")
-        if not separator or not key:
+        if not separator or not key.strip():
             raise RecipeError(f"--set {assignment!r} is not of the form key=value, such as epochs=5")
         pairs[key.strip()] = value.strip()
     return pairs
@@ -92,14 +96,28 @@ def closest(name, possible):
 
 
 def _parsed(value, key):
-    """Text from the command line as JSON where it is JSON (`[28,28]`, `null`, `true`), else itself."""
-    if not isinstance(value, str) or key in ("data", "model", "task", "features.held_out"):
+    """A value as plain types; text from the command line by the type of the value it is for.
+
+    Text is JSON where it can be (`[28,28]`, `null`, `true`); a tuple may do without its brackets.
+    """
+    if not isinstance(value, str):
+        return msgspec.to_builtins(value) if isinstance(value, Values) else value
+    field = _field_type(key)
+    kinds = [field, *getattr(field, "__args__", ())]  # `Literal["adam", …]`, `tuple[int, int] | None`
+    if field is str or any(isinstance(kind, str) for kind in kinds):
         return value
-    lowered = {"none": "null", "true": "true", "false": "false"}.get(value.lower(), value)
+    if value.lower() in ("none", "true", "false"):
+        value = value.lower().replace("none", "null")
+    if value != "null" and any(getattr(kind, "__origin__", None) is tuple for kind in kinds):
+        return [_from_json(part.strip(" \"'")) for part in value.strip("[](), ").split(",")]
+    return _from_json(value)
+
+
+def _from_json(text):
     try:
-        return json.loads(lowered)
-    except json.JSONDecodeError:
-        return value
+        return json.loads(text)
+    except ValueError:
+        return text
 
 
 def _place(tree, key, value):
@@ -110,7 +128,8 @@ def _place(tree, key, value):
             raise RecipeError(_no_such_value(key, ".".join([*seen, part]), node, seen))
         node = node[part]
         seen.append(part)
-    if last not in node and seen != ["arguments"]:
+    fixed = not seen and last in ("name", "summary")
+    if fixed or not last or (last not in node and seen != ["arguments"]):
         raise RecipeError(_no_such_value(key, last, node, seen))
     node[last] = value
 
@@ -119,30 +138,31 @@ def _no_such_value(key, part, node, seen):
     where = ".".join(seen)
     inside = f" inside {where!r}" if where else ""
     possible = [name for name in node if where or name not in ("name", "summary")]
-    return (
-        f"a recipe has no value {key!r}.{closest(part, possible)} Values{inside}: {', '.join(possible)}"
-    )
+    return f"a recipe has no value {key!r}.{closest(part, possible)} Values{inside}: {', '.join(possible)}"
 
 
-def _explained(error, values, tree):
+def _explained(error, values):
     """msgspec's message, with the user's own input and the possible names where it names a choice."""
     message, _, path = str(error).partition(" - at `$.")
     path = path.rstrip("`")
     given = next((f"{k}={v}" for k, v in values.items() if path and path.split("[")[0] in (k, k.split(".")[0])), path)
     hint = ""
     if message.startswith("Invalid enum value"):
-        field = _field_type(path.split("[")[0].replace("[...]", ""))
-        choices = getattr(field, "__args__", ())
-        hint = f"; possible: {', '.join(map(str, choices))}" if choices else ""
+        kind = _field_type(path.split("[")[0])
+        if getattr(kind, "__origin__", None) is tuple:
+            kind = kind.__args__[0]
+        wrong, choices = message.removeprefix("Invalid enum value ").strip("'"), getattr(kind, "__args__", ())
+        hint = f";{closest(wrong, choices)} Possible: {', '.join(map(str, choices))}"
     return f"{given}: {message[0].lower() + message[1:]}{hint}"
 
 
 def _field_type(path):
-    """The annotation of a dotted name; of a tuple, that of its elements."""
+    """The annotation of a dotted name, without its bounds; `None` where there is no such value."""
     kind = Recipe
     for part in path.split("."):
+        if not (isinstance(kind, type) and issubclass(kind, Values)):
+            return None
         kind = {field.name: field.type for field in msgspec.structs.fields(kind)}.get(part)
         while hasattr(kind, "__metadata__"):
             kind = kind.__origin__
-    arguments = getattr(kind, "__args__", ())
-    return arguments[0] if getattr(kind, "__origin__", None) is tuple else kind
+    return kind

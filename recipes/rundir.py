@@ -69,12 +69,18 @@ def create(path, recipe):
     Raises:
         RecipeError: The directory holds something already; nothing in it is touched.
     """
+    check_free(path)
     path = pathlib.Path(path)
-    if path.exists() and (not path.is_dir() or any(path.iterdir())):
-        raise RecipeError(_occupied(path))
     files.write_text(path / "recipe.json", msgspec.json.format(msgspec.json.encode(recipe)).decode() + "\n")
     files.write_json(path / "environment.json", environment())
     return Run(path, recipe)
+
+
+def check_free(path):
+    """Raise a `RecipeError` unless `path` is an empty directory or nothing at all."""
+    path = pathlib.Path(path)
+    if path.exists() and (not path.is_dir() or any(path.iterdir())):
+        raise RecipeError(_occupied(path))
 
 
 def open_run(path):
@@ -130,6 +136,8 @@ def add_seconds(run, seconds):
 
 def environment():
     """Versions and machine, as a dict."""
+    import keras
+
     versions = {}
     for package in _PACKAGES:
         try:
@@ -141,7 +149,7 @@ def environment():
         "command": " ".join([pathlib.Path(sys.argv[0]).name, *sys.argv[1:]]),
         "python": platform.python_version(),
         "packages": versions,
-        "backend": os.environ.get("KERAS_BACKEND", "tensorflow"),
+        "backend": keras.config.backend(),
         "platform": platform.platform(terse=True),
         "processor": processor(),
         "cores": os.cpu_count(),

@@ -25,7 +25,7 @@ def cast(float_file):
             _widen(model, graph, index, halves)
     if not halves:
         raise ExportError("the model has no weights of two or more axes to halve. Use float32.")
-    flatbuffer.drop_unused_buffers(model)
+    flatbuffer.drop_unused(model)
     return flatbuffer.serialise(model)
 
 

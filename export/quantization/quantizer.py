@@ -2,8 +2,8 @@
 
 import contextlib
 import io
-import warnings
 
+from .. import flatbuffer
 from ..errors import ExportError
 from .ranges import activation_ranges
 
@@ -15,16 +15,36 @@ def apply(float_file, recipe, samples=None):
         float_file: The file's bytes.
         recipe: The recipe.
         samples: None, or a dict from signature to a dict from input name to `(n, *input_shape)`.
+
+    Raises:
+        ExportError: The quantiser failed.
     """
     from ai_edge_quantizer import quantizer
 
+    ranges = None if samples is None else activation_ranges(float_file, samples)
     try:
         # The package draws progress bars on stderr.
-        with contextlib.redirect_stderr(io.StringIO()), warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            ranges = None if samples is None else activation_ranges(float_file, samples)
+        with contextlib.redirect_stderr(io.StringIO()):
             work = quantizer.Quantizer(bytes(float_file), recipe)
-            return bytes(work.quantize(ranges, enable_progress_report=False).quantized_model)
+            content = bytes(work.quantize(ranges, enable_progress_report=False).quantized_model)
     # The package documents no exceptions of its own.
     except Exception as error:
         raise ExportError(f"the quantiser failed: {type(error).__name__}: {error}") from error
+    model = flatbuffer.parse(content)
+    for graph in model.subgraphs:
+        _type_unread_outputs(graph)
+    return flatbuffer.serialise(model)
+
+
+def _type_unread_outputs(graph):
+    """Give an output that nothing reads the type of the same operator's other outputs.
+
+    The quantiser passes it by, e.g. the forget gate of an unrolled LSTM's first step.
+    """
+    read = {*graph.outputs, *(i for operator in graph.operators for i in operator.inputs)}
+    for operator in graph.operators:
+        typed = [graph.tensors[i] for i in operator.outputs if i in read]
+        for index in operator.outputs if typed else ():
+            if index not in read:
+                graph.tensors[index].type = typed[0].type
+                graph.tensors[index].quantization = typed[0].quantization

@@ -18,7 +18,7 @@ def activation_ranges(float_file, samples):
     Returns:
         A dict from tensor name to `{"min": array, "max": array}`, of the tensor's rank.
     """
-    interpreter = _keeping_interpreter(float_file)
+    interpreter = keeping_interpreter(float_file)
     model = flatbuffer.parse(float_file)
     graphs = {entry.signatureKey.decode(): entry.subgraphIndex for entry in model.signatureDefs}
     ranges = {}
@@ -32,7 +32,8 @@ def activation_ranges(float_file, samples):
     return ranges
 
 
-def _keeping_interpreter(content):
+def keeping_interpreter(content):
+    """An interpreter whose activations can all be read after a run, without a delegate."""
     from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
     return Interpreter(

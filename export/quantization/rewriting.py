@@ -28,7 +28,20 @@ def rewrite(float_file, names):
             else:
                 operators.append(operator)
         graph.operators = operators
-    return flatbuffer.serialise(model) if replaced else bytes(float_file)
+    if not replaced:
+        return bytes(float_file)
+    flatbuffer.drop_unused(model)
+    return flatbuffer.serialise(model)
+
+
+# The schema's options table of each operator written here that has one.
+OPTIONS = {
+    "ADD": "AddOptions",
+    "EXP": "ExpOptions",
+    "MAXIMUM": "MaximumMinimumOptions",
+    "MUL": "MulOptions",
+    "SUB": "SubOptions",
+}
 
 
 class _Editor:
@@ -55,15 +68,15 @@ class _Editor:
         return self.graph.tensors[operator.outputs[0]].name.decode()
 
     def operator(self, kind, inputs, output, activation="NONE"):
-        """A new operator `MUL`, `SUB`, `ADD` or `MAXIMUM`."""
+        """A new operator; `activation` is for those that can fuse one."""
         from ai_edge_litert import schema_py_generated as schema
 
-        options_name = {"MAXIMUM": "MaximumMinimum"}.get(kind, kind.title()) + "Options"
         made = schema.OperatorT()
         made.opcodeIndex = flatbuffer.operator_code(self.model, kind)
         made.inputs, made.outputs = list(inputs), [output]
-        made.builtinOptionsType = getattr(schema.BuiltinOptions, options_name)
-        made.builtinOptions = getattr(schema, options_name + "T")()
+        if kind in OPTIONS:
+            made.builtinOptionsType = getattr(schema.BuiltinOptions, OPTIONS[kind])
+            made.builtinOptions = getattr(schema, OPTIONS[kind] + "T")()
         if hasattr(made.builtinOptions, "fusedActivationFunction"):
             code = getattr(schema.ActivationFunctionType, activation)
             made.builtinOptions.fusedActivationFunction = code
@@ -123,7 +136,25 @@ def _hard_swish(edit, operator):
     ]
 
 
+def _elu(edit, operator):
+    """relu(x) + (exp(-relu(-x)) - 1), with alpha = 1 (Clevert et al. 2015, equation 1)."""
+    name, x = edit.name(operator), operator.inputs[0]
+    above, below, minus, grown, less = (
+        edit.like(x, f"{name}/{part}") for part in ("above", "below", "minus", "grown", "less")
+    )
+    sign, one = edit.scalar(-1.0, f"{name}/minus_one"), edit.scalar(1.0, f"{name}/one")
+    return [
+        edit.operator("RELU", [x], above),
+        edit.operator("MUL", [x, sign], below, activation="RELU"),
+        edit.operator("MUL", [below, sign], minus),
+        edit.operator("EXP", [minus], grown),
+        edit.operator("SUB", [grown, one], less),
+        edit.operator("ADD", [above, less], operator.outputs[0]),
+    ]
+
+
 REWRITES = {
+    "ELU": _elu,
     "NEG": _negate,
     "SQUARE": _square,
     "SQUARED_DIFFERENCE": _squared_difference,
@@ -132,5 +163,5 @@ REWRITES = {
 }
 
 # What neither quantiser knows in int8, and what has no int16 kernel.
-FOR_INT8 = ("NEG", "SQUARE")
-FOR_INT16 = tuple(REWRITES)
+FOR_INT8 = ("ELU", "NEG", "SQUARE")
+FOR_INT16 = ("HARD_SWISH", "LEAKY_RELU", "NEG", "SQUARE", "SQUARED_DIFFERENCE")

@@ -22,7 +22,7 @@ def evaluate(
     """
     from recipes import pipeline, tasks
 
-    chosen, predict = _predictor(target, recipe)
+    chosen, predict = predictor(target, recipe)
     with output.progress(quiet=as_json) as progress:
         data = pipeline.prepare(chosen, progress)
         scores = tasks.get(chosen.task).score(predict, pipeline.test_batches(chosen, data, progress))
@@ -33,7 +33,7 @@ def evaluate(
     output.table(f"{target} on the test split of {chosen.data}", ["metric", ">value"], rows)
 
 
-def _predictor(target, recipe):
+def predictor(target, recipe):
     """`(recipe, predict)` for a run, a `.tflite` or a `.keras` file."""
     from recipes import rundir, tasks
 

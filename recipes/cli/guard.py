@@ -5,6 +5,8 @@ import os
 
 import typer
 
+from recipes.cli import output
+
 
 def guarded(verb):
     """`verb`, whose errors end in a message and exit code 2 (what the user gave) or 1 (what went wrong)."""
@@ -13,15 +15,15 @@ def guarded(verb):
     def call(*args, **kwargs):
         try:
             return verb(*args, **kwargs)
-        except typer.Exit:
+        except (typer.Exit, BrokenPipeError):  # click ends quietly when its reader has gone
             raise
-        except KeyboardInterrupt:
-            _say("interrupted. What was finished is kept; a run goes on with `edgezoo run --resume DIR`")
+        except KeyboardInterrupt as interrupt:
+            output.say(str(interrupt) or "interrupted; what was finished is kept", "error: ", "bold red")
             raise typer.Exit(1) from None
         except Exception as error:
             if os.environ.get("EDGEZOO_DEBUG"):
                 raise
-            _say(_message(error))
+            output.say(_message(error), "error: ", "bold red")
             raise typer.Exit(_code(error)) from None
 
     return call
@@ -40,9 +42,3 @@ def _message(error):
 def _is_ours(error):
     return type(error).__module__.partition(".")[0] in ("zoo", "recipes", "export")
 
-
-def _say(message):
-    from rich.console import Console
-    from rich.text import Text
-
-    Console(stderr=True, soft_wrap=True).print(Text.assemble(("error: ", "bold red"), message))

@@ -115,7 +115,7 @@ def _show_recipe(recipe, as_json):
     if as_json:
         output.print_json(values)
         return
-    output.say(f"[bold]{recipe.name}[/] — {recipe.summary}")
+    output.say(f" — {recipe.summary}", recipe.name, "bold")
     output.table(None, ["value (--set)", "default"], list(_flat(values)))
     if recipe.name in registry.names():
         output.say(f"Run it: edgezoo run {recipe.name} --set epochs={recipe.epochs}")
@@ -139,7 +139,7 @@ def _show_model(name, as_json):
         output.print_json(dataclasses.asdict(description))
         return
     facts = zoo.facts()[name]
-    output.say(f"[bold]{name}[/] — {facts.summary}  [dim]{facts.module}[/]")
+    output.say(f" — {facts.summary} ({facts.module})", name, "bold")
     rows = [
         [r.name, r.type, _sizes(r.output_shape), f"{r.parameters:,}", _text(r.macs), _sizes(r.receptive_field), _sizes(r.jump)]
         for r in description.rows

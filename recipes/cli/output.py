@@ -11,9 +11,13 @@ def print_json(content):
 
 
 def table(title, columns, rows, caption=None):
-    """Print a table. A column whose name begins with `>` is aligned to the right."""
+    """Print a table. A column whose name begins with `>` is aligned to the right.
+
+    Cells are shown as they are: a file's name may hold brackets. A `rich` object keeps its colours.
+    """
     from rich import box
     from rich.console import Console
+    from rich.markup import escape
     from rich.table import Table
 
     drawn = Table(box=box.SIMPLE_HEAD)
@@ -21,22 +25,24 @@ def table(title, columns, rows, caption=None):
         right = column.startswith(">")
         drawn.add_column(column.removeprefix(">"), justify="right" if right else "left", overflow="fold")
     for row in rows:
-        drawn.add_row(*map(str, row))
+        drawn.add_row(*(cell if hasattr(cell, "__rich_console__") else escape(str(cell)) for cell in row))
     console = Console()
     if not console.is_terminal:  # a pipe is as wide as the table
         console = Console(width=200)
     if title:
-        console.print(f"[bold]{title}[/]")
+        console.print(title, style="bold", markup=False, highlight=False)
     console.print(drawn)
     if caption:
-        console.print(caption, style="dim", highlight=False)
+        console.print(caption, style="dim", markup=False, highlight=False)
 
 
-def say(message):
-    """A line on standard error, where progress goes."""
+def say(message, lead="", style=""):
+    """A line on standard error, where progress goes, after a `lead` in `style`."""
     from rich.console import Console
+    from rich.text import Text
 
-    Console(stderr=True, soft_wrap=True).print(message, highlight=False)
+    text = Text.assemble((lead, style), message)
+    Console(stderr=True, soft_wrap=True).print(text, highlight=False)
 
 
 @contextlib.contextmanager
@@ -61,7 +67,7 @@ def progress(quiet=False):
                 if console.is_terminal and tasks:
                     bars.update(list(tasks.values())[-1], description=stage)
                 else:
-                    console.print(stage, highlight=False, soft_wrap=True)
+                    console.print(stage, highlight=False, soft_wrap=True, markup=False)
                 return
             if stage not in tasks:
                 tasks[stage] = bars.add_task(stage, total=total)

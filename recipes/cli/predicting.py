@@ -1,5 +1,6 @@
 """`edgezoo predict`: an image, a folder or a `.npy` in; classes or pictures out."""
 
+import itertools
 import pathlib
 from typing import Annotated
 
@@ -22,9 +23,13 @@ def predict(
 
     Example: `edgezoo predict runs/lenet5_mnist-seed0/export/int8.tflite three.png digits/`
     """
-    chosen, predictor = files._predictor(target, recipe)
+    from recipes.errors import RecipeError
+
+    chosen, predictor = files.predictor(target, recipe)
     shape = _input_shape(target, predictor)
     named = [pair for path in inputs for pair in _examples(files.existing(path), shape)]
+    if chosen.features.front_end != "none" and any(path.suffix != ".npy" for path in inputs):
+        raise RecipeError(f"{target} takes {chosen.features.front_end} features {tuple(shape)}, not images: give a .npy")
     answer = _classify if chosen.task == "classification" else _picture
     rows = [answer(name, image, predictor, target, out, top) for name, image in named]
     if as_json:
@@ -67,7 +72,8 @@ def _image(path, shape):
         raise RecipeError(f"the model takes arrays of shape {tuple(shape)}, not images: give a .npy")
     try:
         with Image.open(path) as image:
-            image = image.convert("L" if shape[-1] == 1 else "RGB").resize((shape[1], shape[0]), Image.Resampling.BOX if image.width > shape[1] else Image.Resampling.BILINEAR)
+            image = image.convert("L" if shape[-1] == 1 else "RGB")
+            image = image.resize((shape[1], shape[0]), Image.Resampling.BILINEAR)  # as preparing does
     except (UnidentifiedImageError, OSError, SyntaxError, ValueError) as error:
         raise RecipeError(f"{path} is no image that can be read ({error})") from error
     return np.asarray(image, np.float32).reshape(tuple(shape)) / np.float32(255)
@@ -97,7 +103,9 @@ def _labels(target, count):
     """The class names that lie beside the model, else numbers."""
     for folder in (target, *target.resolve().parents[:2]):
         if (folder / "labels.txt").is_file():
-            return (folder / "labels.txt").read_text(encoding="utf-8").splitlines()
+            labels = (folder / "labels.txt").read_text(encoding="utf-8").splitlines()
+            if len(labels) == count:
+                return labels
     return [str(i) for i in range(count)]
 
 
@@ -109,7 +117,15 @@ def _picture(name, image, predictor, target, out, top):
 
     picture = np.clip(np.asarray(predictor(image))[0], 0, 1)
     pixels = np.rint(picture * 255).astype(np.uint8)
-    place = out / f"{pathlib.Path(name.replace('[', '-').replace(']', '')).name.replace('.', '-')}.png"
+    place = _free(out, pathlib.Path(name.replace("[", "-").replace("]", "")).name.replace(".", "-"))
     with written.replacing(place) as scratch:
         Image.fromarray(pixels.squeeze(-1) if pixels.shape[-1] == 1 else pixels).save(scratch, format="png")
     return {"input": name, "picture": str(place)}
+
+
+def _free(folder, stem):
+    """`STEM.png`, or `STEM-2.png` where that is taken: inputs of two folders may share a name."""
+    for i in itertools.count(1):
+        place = folder / (f"{stem}.png" if i == 1 else f"{stem}-{i}.png")
+        if not place.exists():
+            return place

@@ -18,13 +18,15 @@ def print_report(report, folder, problems=None):
     output.table(f"{report.name}: exported files", columns, [_row(file, metric) for file in report.files], caption=_caption(report))
     problems = report.problems if problems is None else problems
     for problem in problems:
-        output.say(f"[bold red]missed[/] {problem}")
+        output.say(problem, "missed ", "bold red")
     if not problems:
-        output.say("[green]Every file agrees with the Keras model and meets its bar.[/]")
+        output.say("", "Every file agrees with the Keras model and meets its bar.", "green")
     output.say(f"Report: {folder / 'report.md'}")
 
 
 def _row(file, metric):
+    from rich.text import Text
+
     errors = [a.rms_error for a in file.verification.agreements]
     return [
         file.file,
@@ -33,7 +35,7 @@ def _row(file, metric):
         f"{max(errors):.1e}" if errors else "–",
         f"{file.benchmark.median_ms:.3f}",
         output.bytes_text(file.benchmark.peak_memory_bytes),
-        "[red]failed[/]" if file.problems else "[green]passed[/]",
+        Text("failed", "red") if file.problems else Text("passed", "green"),
     ]
 
 

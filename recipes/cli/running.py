@@ -1,5 +1,6 @@
 """`edgezoo run` and `edgezoo train`."""
 
+import contextlib
 import pathlib
 from typing import Annotated
 
@@ -22,8 +23,8 @@ def run(recipe: Recipe = None, out: Out = None, seed: Seed = None, values: Set =
     """
     from recipes import pipeline
 
-    opened = _open(recipe, out, seed, values, resume)
-    with output.progress(quiet=as_json) as progress:
+    opened = _open(recipe, out, seed, values, resume, as_json)
+    with _resumable(opened, "run"), output.progress(quiet=as_json) as progress:
         result = pipeline.finish(opened, progress)
     if as_json:
         output.print_json(_content(result))
@@ -41,8 +42,8 @@ def train(recipe: Recipe = None, out: Out = None, seed: Seed = None, values: Set
     """
     from recipes import pipeline
 
-    opened = _open(recipe, out, seed, values, resume)
-    with output.progress(quiet=as_json) as progress:
+    opened = _open(recipe, out, seed, values, resume, as_json)
+    with _resumable(opened, "train"), output.progress(quiet=as_json) as progress:
         pipeline.train(opened, progress)
     last = opened.history()[-1]
     if as_json:
@@ -51,7 +52,16 @@ def train(recipe: Recipe = None, out: Out = None, seed: Seed = None, values: Set
         output.say(f"Trained: {opened.path}. Next: edgezoo run --resume {opened.path}")
 
 
-def _open(recipe, out, seed, values, resume):
+@contextlib.contextmanager
+def _resumable(opened, verb):
+    """An interrupt within the block says how the run goes on."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(f"interrupted. Go on with: edgezoo {verb} --resume {opened.path}") from None
+
+
+def _open(recipe, out, seed, values, resume, quiet):
     """The run to work on, new or gone on with, its values checked before anything else."""
     from recipes import pipeline, registry, rundir
     from recipes.errors import RecipeError
@@ -65,7 +75,9 @@ def _open(recipe, out, seed, values, resume):
     assignments = registry.parse_assignments(values or [])
     if seed is not None:
         assignments["seed"] = seed
-    return pipeline.start(registry.get(recipe, **assignments), out)
+    chosen = registry.get(recipe, **assignments)
+    with output.progress(quiet) as progress:
+        return pipeline.start(chosen, out, progress)
 
 
 def _content(result):

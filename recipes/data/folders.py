@@ -1,16 +1,21 @@
 """A user's own folder of images, one subfolder a class, through TFDS's `ImageFolder`."""
 
+import dataclasses
 import pathlib
-import tempfile
 
 from recipes.data import tfds_sets
 from recipes.errors import RecipeError
 
 _SUFFIXES = (".jpg", ".jpeg", ".png")  # what ImageFolder reads
+_FORMATS = ("JPEG", "PNG")  # and what TensorFlow decodes, whatever the file is called
 
 
-def load(name):
+def load(name, links):
     """`folder:PATH` as a `Loaded`. PATH holds the classes, or `train` and `test` that hold them.
+
+    Args:
+        name: `folder:PATH`.
+        links: An empty folder, for links that have to last until the last image is read.
 
     Raises:
         RecipeError: PATH is no folder, holds fewer than two classes, a class without images, or a file
@@ -18,23 +23,38 @@ def load(name):
     """
     import tensorflow_datasets as tfds
 
-    path = pathlib.Path(name.removeprefix("folder:")).expanduser().resolve()
-    if not path.is_dir():
-        raise RecipeError(f"data={name}: {path} is not a folder")
-    splits = {s: path / s for s in ("train", "test") if (path / s).is_dir()}
-    if "train" not in splits:
-        splits = {"train": path}
-    for folder in splits.values():
-        _check(folder)
-    with tempfile.TemporaryDirectory(prefix="edgezoo-") as root:
-        for split, folder in splits.items():  # ImageFolder wants ROOT/SPLIT/CLASS/IMAGE
-            (pathlib.Path(root) / split).symlink_to(folder, target_is_directory=True)
-        builder = tfds.folder_dataset.ImageFolder(root)
-    return tfds_sets.from_builder(tfds, builder, name)
+    splits = _splits(name)
+    classes = {split: _check(folder) for split, folder in splits.items()}
+    if unknown := classes.get("test", set()) - classes["train"]:
+        raise RecipeError(f"{splits['test']} has the class {min(unknown)!r}, which {splits['train']} does not have")
+    for split, folder in splits.items():  # ImageFolder wants ROOT/SPLIT/CLASS/IMAGE
+        (pathlib.Path(links) / split).symlink_to(folder, target_is_directory=True)
+    loaded = tfds_sets.from_builder(tfds, tfds.folder_dataset.ImageFolder(str(links)), name)
+    return dataclasses.replace(loaded, source=f"folder of images {name.removeprefix('folder:')}")
+
+
+def absolute(name):
+    """`folder:PATH` with PATH absolute, so that a run resumes from wherever it is called.
+
+    Raises:
+        RecipeError: PATH is no folder.
+    """
+    given = name.removeprefix("folder:")
+    path = pathlib.Path(given).expanduser().resolve()
+    if not given or not path.is_dir():
+        raise RecipeError(f"data={name}: {path if given else 'nothing'} is not a folder; give data=folder:PATH")
+    return f"folder:{path}"
+
+
+def _splits(name):
+    path = pathlib.Path(absolute(name).removeprefix("folder:"))
+    splits = {s: path / s for s in ("train", "test") if (path / s).is_dir() and _subfolders(path / s)}
+    return splits if "train" in splits else {"train": path}
 
 
 def _check(folder):
-    classes = {d.name: [f for f in sorted(d.iterdir()) if f.suffix.lower() in _SUFFIXES] for d in _subfolders(folder)}
+    """The names of the classes in `folder`, each with images that can be read."""
+    classes = {d.name: _images(d) for d in _subfolders(folder)}
     if len(classes) < 2:
         found = f"only the class {next(iter(classes))!r}" if classes else "no subfolder"
         raise RecipeError(
@@ -46,17 +66,23 @@ def _check(folder):
             raise RecipeError(f"class {name!r} in {folder} has no image ({', '.join(_SUFFIXES)})")
         for file in files:
             _check_image(file)
+    return set(classes)
 
 
 def _subfolders(folder):
     return sorted(d for d in folder.iterdir() if d.is_dir() and not d.name.startswith("."))
 
 
+def _images(folder):
+    return [f for f in sorted(folder.iterdir()) if f.suffix.lower() in _SUFFIXES]
+
+
 def _check_image(file):
+    """Decode `file` whole: a truncated picture has a sound header."""
     from PIL import Image, UnidentifiedImageError
 
     try:
-        with Image.open(file) as image:
-            image.verify()
+        with Image.open(file, formats=_FORMATS) as image:
+            image.load()
     except (UnidentifiedImageError, OSError, SyntaxError, ValueError) as error:
         raise RecipeError(f"{file} is no image that can be read ({error})") from error

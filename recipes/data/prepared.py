@@ -89,6 +89,10 @@ def prepare(name, features, progress=None):
     Raises:
         RecipeError: The set is unknown, or not there and not to be had; the message says what to do.
     """
+    if name.startswith("folder:"):
+        from recipes.data.folders import absolute
+
+        name = absolute(name)
     folder = cache_folder() / "prepared" / _key(name, features)
     if not (folder / "about.json").exists():
         from recipes.data.preparing import write
@@ -109,7 +113,7 @@ def _key(name, features):
 
 def _listing(path):
     """Names, sizes and times of a folder's files, so that a changed folder is prepared anew."""
-    files = sorted(p for p in pathlib.Path(path).expanduser().rglob("*") if p.is_file())
+    files = sorted(p for p in pathlib.Path(path).rglob("*") if p.is_file())
     return [[str(p), p.stat().st_size, p.stat().st_mtime_ns] for p in files]
 
 
@@ -120,6 +124,8 @@ def _open(folder, name):
             Split(*(np.load(folder / f"{split}_{part}.npy", mmap_mode="r") for part in "xy"))
             for split in ("train", "test")
         )
-    except (OSError, ValueError, KeyError) as error:
-        raise RecipeError(f"the prepared data in {folder} is damaged ({error}); delete that folder to prepare it anew") from error
-    return Prepared(name, train, test, tuple(about["classes"]), about["source"])
+        return Prepared(name, train, test, tuple(about["classes"]), about["source"])
+    except (OSError, EOFError, ValueError, KeyError, TypeError) as error:
+        raise RecipeError(
+            f"the prepared data in {folder} are damaged ({error}); delete that folder to prepare them anew"
+        ) from error

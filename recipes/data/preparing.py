@@ -1,36 +1,52 @@
 """From tensorflow-datasets to arrays on disk."""
 
+import contextlib
 import json
+import math
 import os
 import pathlib
 import shutil
 import tempfile
+import time
 
 import numpy as np
 
 from recipes.data import folders, speech, tfds_sets
 from recipes.errors import RecipeError, TrainingError
 
+_ABANDONED = 24 * 3600  # seconds
 _TEST_SHARE = 0.2  # of a set that has no test split of its own
 _RANDOM_SIZE = (96, 96)  # for sets whose images differ in size, where the recipe gives no image_size
 
 
 def write(name, features, destination, progress=None):
     """Prepare `name` into the folder `destination`, which appears whole or not at all."""
-    destination.parent.mkdir(parents=True, exist_ok=True)
-    scratch = pathlib.Path(tempfile.mkdtemp(prefix=".preparing-", dir=destination.parent))
+    scratch = None
     try:
-        _write(name, features, scratch, progress)
+        destination.parent.mkdir(parents=True, exist_ok=True)
+        _remove_abandoned(destination.parent)
+        scratch = pathlib.Path(tempfile.mkdtemp(prefix=".preparing-", dir=destination.parent))
+        with tempfile.TemporaryDirectory(prefix="edgezoo-") as links:
+            loaded = folders.load(name, links) if name.startswith("folder:") else tfds_sets.load(name)
+            _write(loaded, name, features, scratch, progress)
         if not destination.exists():
             os.replace(scratch, destination)
     except OSError as error:
         raise TrainingError(f"could not write the prepared data to {destination.parent}: {error}") from error
     finally:
-        shutil.rmtree(scratch, ignore_errors=True)
+        if scratch:
+            shutil.rmtree(scratch, ignore_errors=True)
 
 
-def _write(name, features, scratch, progress):
-    loaded = folders.load(name) if name.startswith("folder:") else tfds_sets.load(name)
+def _remove_abandoned(folder):
+    """Delete what a process that was killed while preparing left, once it is a day old."""
+    for left in folder.glob(".preparing-*"):
+        with contextlib.suppress(FileNotFoundError):
+            if time.time() - left.stat().st_mtime > _ABANDONED:
+                shutil.rmtree(left, ignore_errors=True)
+
+
+def _write(loaded, name, features, scratch, progress):
     if loaded.kind == "audio":
         x, y, groups = speech.arrays(loaded, features, progress)
         train, test = _split_by_group(name, y, groups, features)
@@ -78,11 +94,22 @@ def _decode(loaded, split, label, size, scratch, progress):
 
 
 def stratified(y, share, seed):
-    """Indices of a split that keeps the classes' shares: `(rest, part)`, each sorted."""
+    """Indices of a split that keeps the classes' shares where each part can hold every class.
+
+    Returns:
+        `(rest, part)`, each sorted.
+
+    Raises:
+        RecipeError: There are fewer than two examples.
+    """
     from sklearn.model_selection import train_test_split
 
     y = np.asarray(y)
-    few = np.bincount(y).min(initial=len(y), where=np.bincount(y) > 0) < 2
+    if len(y) < 2:
+        raise RecipeError(f"{len(y)} example cannot be split into two parts; more are needed")
+    counts = np.bincount(y)
+    counts, size = counts[counts > 0], math.ceil(share * len(y))
+    few = counts.min() < 2 or min(size, len(y) - size) < len(counts)
     rest, part = train_test_split(
         np.arange(len(y)), test_size=share, random_state=seed, stratify=None if few else y
     )

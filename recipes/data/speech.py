@@ -55,7 +55,7 @@ def spectrogram(audio, front_end):
 
 def _speaker(example, name):
     """Files of Free Spoken Digit are called `{digit}_{speaker}_{take}.wav`."""
-    file = example.get("audio/filename", b"").decode()
+    file = bytes(example.get("audio/filename", b"")).decode()
     parts = file.split("_")
     if len(parts) != 3:
         raise RecipeError(f"{name!r} names its recordings {file!r}; a speaker is read from digit_speaker_take.wav")

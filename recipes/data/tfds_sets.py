@@ -1,12 +1,14 @@
 """Reading sets of tensorflow-datasets, and saying clearly what is missing when one cannot be read."""
 
+import contextlib
 import dataclasses
+import io
+import logging
 import os
 import pathlib
-import socket
-import urllib.parse
 from collections.abc import Callable
 
+from recipes.data import reachable, speech
 from recipes.data.prepared import cache_folder
 from recipes.errors import RecipeError
 from recipes.registry import closest
@@ -38,17 +40,24 @@ def load(name):
     """The set called `name`, downloaded and prepared by tensorflow-datasets where it is not there."""
     import tensorflow_datasets as tfds
 
-    tfds.disable_progress_bar()
     if name.partition("/")[0] == "digits":
         import recipes.data.digits  # noqa: F401  (registers the builder)
-    builder = _find(tfds, name)
-    features = builder.info.features
-    if "label" not in features or not ({"image", "audio"} & set(features)):
-        raise RecipeError(
-            f"data set {name!r} has the features {', '.join(features)}; recipes take sets with `image` "
-            "(or `audio`) and `label`, that is, classification sets"
-        )
-    return from_builder(tfds, builder, name)
+    with _quiet(tfds):
+        return from_builder(tfds, _find(tfds, name), name)
+
+
+@contextlib.contextmanager
+def _quiet(tfds):
+    """Without TFDS's own bars, warnings and announcements: the caller shows its own progress."""
+    tfds.disable_progress_bar()
+    logger = logging.getLogger("absl")
+    before = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with contextlib.redirect_stdout(io.StringIO()):
+            yield
+    finally:
+        logger.setLevel(before)
 
 
 def from_builder(tfds, builder, name):
@@ -67,16 +76,16 @@ def from_builder(tfds, builder, name):
         size=shape[:2] if shape and None not in shape[:2] else None,
         channels=shape[-1] if shape else 1,
         source=f"tensorflow-datasets {info.full_name}",
-        batches=lambda split, size: _batches(tfds, builder, split, size, shape),
+        batches=lambda split, size: _batches(tfds, builder, name, split, size, shape),
     )
 
 
-def _batches(tfds, builder, split, size, shape):
-    config = tfds.ReadConfig(interleave_cycle_length=1)  # examples in the order of the files
-    stream = builder.as_dataset(split=split, shuffle_files=False, read_config=config)
-    if shape is None:
-        return tfds.as_numpy(stream)
+def _batches(tfds, builder, name, split, size, shape):
+    """Batches of images, or examples of audio where there is no `shape`, in the order of the files."""
     import tensorflow as tf
+
+    config = tfds.ReadConfig(interleave_cycle_length=1)
+    stream = builder.as_dataset(split=split, shuffle_files=False, read_config=config)
 
     def resized(example):
         image = example["image"]
@@ -85,7 +94,31 @@ def _batches(tfds, builder, split, size, shape):
             image = tf.cast(tf.clip_by_value(tf.round(image), 0, 255), tf.uint8)
         return tf.ensure_shape(image, (*size, shape[-1])), example["label"]
 
-    return tfds.as_numpy(stream.map(resized).batch(256))
+    if shape:
+        stream = stream.map(resized).batch(256)
+    try:
+        yield from tfds.as_numpy(stream)
+    except tf.errors.OpError as error:
+        reason = str(error.message).splitlines()[0]
+        raise RecipeError(f"data set {name!r} cannot be read ({split}): {reason}") from error
+
+
+def _check_features(tfds, name, features):
+    """Refuse what no recipe can be trained on, before anything is downloaded."""
+    label = features.get("label")
+    if not isinstance(label, tfds.features.ClassLabel) or not ({"image", "audio"} & set(features)):
+        raise RecipeError(
+            f"data set {name!r} has the features {', '.join(features)}; recipes take sets with `image` "
+            "(or `audio`) and one class as `label`, that is, classification sets"
+        )
+    image, audio = features.get("image"), features.get("audio")
+    if image is not None and (image.np_dtype != "uint8" or image.shape[-1] not in (1, 3)):
+        raise RecipeError(
+            f"data set {name!r} has images of type {image.np_dtype} and shape {image.shape}; "
+            "recipes take uint8 pixels in one or three channels"
+        )
+    if image is None and getattr(audio, "sample_rate", None) not in (None, speech.RATE):
+        raise RecipeError(f"data set {name!r} is sampled at {audio.sample_rate} Hz; the front ends take {speech.RATE} Hz")
 
 
 def _find(tfds, name):
@@ -94,9 +127,10 @@ def _find(tfds, name):
     places = [pathlib.Path(given or "~/tensorflow_datasets").expanduser(), cache_folder() / "tfds"]
     for place in places:
         builder = _builder(tfds, name, place)
+        _check_features(tfds, name, builder.info.features)
         if builder.is_prepared():
             return builder
-    unreachable = _unreachable(builder)
+    unreachable = reachable.why_not(getattr(builder, "url_infos", {}) or {})
     if not unreachable:
         try:
             builder.download_and_prepare()
@@ -122,16 +156,7 @@ def _builder(tfds, name, place):
             f"tensorflow-datasets has no data set {name!r}.{closest(name, known)} "
             "A folder of your own images is given as data=folder:PATH"
         ) from None
-    except (ValueError, RuntimeError, ImportError, OSError) as error:
-        raise RecipeError(f"data set {name!r} cannot be used: {str(error).splitlines()[0]}") from error
+    except (ValueError, RuntimeError, ImportError, OSError, AssertionError) as error:
+        reason = str(error).splitlines()[0].rpartition("}\": ")[2]  # after TFDS's own list of arguments
+        raise RecipeError(f"data set {name!r} cannot be used: {reason}") from error
 
-
-def _unreachable(builder):
-    """Why the set's servers cannot be reached, or nothing. TFDS itself would retry for minutes."""
-    hosts = {urllib.parse.urlparse(url).hostname for url in getattr(builder, "url_infos", {}) or {}}
-    for host in sorted(filter(None, hosts)):
-        try:
-            socket.getaddrinfo(host, 443)
-        except OSError as error:
-            return f"{host}: {error.strerror or error}"
-    return ""

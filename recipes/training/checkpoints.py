@@ -34,6 +34,8 @@ def restore(folder, variables):
     Returns:
         `(epoch, history)`; `(0, [])` where there is none. A damaged file is skipped with a warning.
     """
+    for unfinished in pathlib.Path(folder).glob(".epoch_*.npz"):  # of a process killed while writing
+        unfinished.unlink(missing_ok=True)
     for path in reversed(_found(pathlib.Path(folder))):
         try:
             with np.load(path, allow_pickle=False) as archive:

@@ -3,6 +3,7 @@
 import csv
 import io
 import math
+import random
 
 import keras
 import numpy as np
@@ -54,6 +55,8 @@ def fit(recipe, model, data, seed, folder, progress=None):
     epoch, history = checkpoints.restore(folder / "checkpoints", variables)
     if epoch >= recipe.epochs:
         return history
+    for _ in range(epoch):  # Keras shuffles the batches with Python's generator, once an epoch
+        random.shuffle(list(range(train.size // size)))
     with batch_norm.fused(model):
         trainee.fit(
             feeding.Batches(train, size, shuffle=seed, epoch=epoch),

@@ -35,19 +35,6 @@ def test_loads_no_backend(code):
     assert not modules_after(code) & (BACKENDS | {"export", "recipes"})
 
 
-def test_jax_needs_no_tensorflow():
-    pytest.importorskip("jax")
-    loaded = modules_after(
-        "import os; os.environ.update(KERAS_BACKEND='jax', JAX_PLATFORMS='cpu')\n"
-        # As on a machine without it: Keras looks for TensorFlow, and finds none.
-        "import sys; sys.modules['tensorflow'] = None\n"
-        "import zoo; zoo.create('lenet5')\n"
-        "del sys.modules['tensorflow']"
-    )
-    assert "jax" in loaded
-    assert not loaded & {"tensorflow", "export", "recipes"}
-
-
 @pytest.mark.parametrize("path", sorted(PACKAGE.rglob("*.py")), ids=lambda path: path.stem)
 def test_source_knows_only_keras(path):
     allowed = {"keras", "zoo"} | set(sys.stdlib_module_names)

@@ -31,9 +31,11 @@ class NearestUpsampling2D(keras.layers.Layer):
         self.input_spec = keras.layers.InputSpec(ndim=4)
 
     def call(self, images):
+        if None in self._upsampled(images.shape):
+            return self._repeated(images)
         return ops.image.resize(
             images,
-            self._upsampled(ops.shape(images)),
+            self._upsampled(images.shape),
             interpolation="nearest",
             data_format=self.data_format,
         )
@@ -47,6 +49,13 @@ class NearestUpsampling2D(keras.layers.Layer):
 
     def _height_axis(self):
         return 2 if self.data_format == "channels_first" else 1
+
+    def _repeated(self, images):
+        # A resize takes only sizes that are known when the graph is built.
+        first = self._height_axis()
+        for axis, factor in enumerate(self.factor, start=first):
+            images = ops.repeat(images, factor, axis=axis)
+        return images
 
     def _upsampled(self, shape):
         first = self._height_axis()
