@@ -50,7 +50,7 @@ def export_model(
     Args:
         model: A built functional `keras.Model`.
         directory: The folder, created where missing.
-        precisions: Which of `PRECISIONS` to make; one that can't be made is recorded with its reason.
+        precisions: Which of `PRECISIONS` to make; a refusal is recorded with its reason.
         calibration: Training data, see `to_tflite`.
         calibration_description: Which samples these are, for the report.
         batches: Data to compare the files with the model on, see `verify`.
@@ -118,8 +118,8 @@ class _Work:
                 _publish(Path(folder), directory)
         except OSError as error:
             raise ExportError(
-                f"{error.filename or directory} can't be written ({error.strerror or error}). Files of an "
-                "earlier export are unchanged; free some space or choose another directory."
+                f"{error.filename or directory} can't be written ({error.strerror or error}). Files"
+                " of an earlier export are unchanged; free some space or choose another directory."
             ) from error
         self.progress("done", len(self.precisions), len(self.precisions))
         return report

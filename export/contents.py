@@ -80,6 +80,17 @@ def inspect(tflite):
     """
     content = read(tflite)
     model = flatbuffer.parse(content)
+    try:
+        return _contents(content, model)
+    # Names that are no text, types and operators the schema does not know, lists that are missing.
+    except (AttributeError, IndexError, KeyError, TypeError, UnicodeDecodeError) as error:
+        raise InvalidFile(
+            f"The file of {len(content)} bytes is damaged ({type(error).__name__}: {error}). "
+            "Convert the model again."
+        ) from error
+
+
+def _contents(content, model):
     names = [
         flatbuffer.operator_name(model, operator)
         for graph in model.subgraphs

@@ -8,7 +8,10 @@ PACKAGES = ("tensorflow", "keras", "ai-edge-litert", "ai-edge-quantizer", "numpy
 
 def versions():
     """A dict from package to installed version, with Python and the operating system."""
-    found = {"python": platform.python_version(), "system": f"{platform.system()} {platform.machine()}"}
+    found = {
+        "python": platform.python_version(),
+        "system": f"{platform.system()} {platform.machine()}",
+    }
     return found | {name: _version(name) for name in PACKAGES}
 
 

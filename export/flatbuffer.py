@@ -16,15 +16,15 @@ def parse(content):
     """The file as a `ModelT` whose buffers hold `uint8` arrays.
 
     Raises:
-        InvalidFile: The bytes are no flatbuffer of the TFLite schema, or they point outside the file.
+        InvalidFile: The bytes are no flatbuffer of the TFLite schema, or they are damaged.
     """
     from ai_edge_litert.tools import flatbuffer_utils
 
     content = bytes(content)
     if len(content) < 8 or content[4:8] != IDENTIFIER:
         raise InvalidFile(
-            f"These {len(content)} bytes are not a .tflite file: bytes 4 to 8 are {content[4:8]!r}, "
-            f"expected {IDENTIFIER!r}. Give the bytes of a converted model, or its path."
+            f"These {len(content)} bytes are not a .tflite file: bytes 4 to 8 are {content[4:8]!r},"
+            f" expected {IDENTIFIER!r}. Give the bytes of a converted model, or its path."
         )
     try:
         model = flatbuffer_utils.read_model_from_bytearray(content)
@@ -88,7 +88,7 @@ def reorder(model, order):
 
 
 def _renumber(options, place):
-    """Options that call another graph name it by its index (`bodySubgraphIndex`, `subgraph`, ...)."""
+    """Options that call another graph name it by its index: `bodySubgraphIndex`, `subgraph`."""
     for field, value in vars(options).items() if options is not None else ():
         if field.lower().endswith(("subgraphindex", "subgraph")) and value in place:
             setattr(options, field, place[value])
@@ -196,8 +196,8 @@ def _check_length(model, tensor):
     expected = size * int(np.prod(shape, dtype=np.int64))
     if len(data) != expected or min(shape, default=1) < 0:
         raise InvalidFile(
-            f"Tensor {tensor.name!r} of shape {shape} holds {len(data)} bytes, expected {expected}: "
-            "the file is damaged. Convert the model again."
+            f"Tensor {tensor.name!r} of shape {shape} holds {len(data)} bytes, expected {expected}:"
+            " the file is damaged. Convert the model again."
         )
 
 

@@ -12,7 +12,9 @@ def to_markdown(report):
 def _verdict(report):
     if report.passed:
         return "Every file agrees with the Keras model and meets its bar."
-    return "\n".join(["Not everything is as it should be:", "", *(f"- {text}" for text in report.problems)])
+    return "\n".join(
+        ["Not everything is as it should be:", "", *(f"- {text}" for text in report.problems)]
+    )
 
 
 def _table(report):
@@ -61,7 +63,9 @@ def _slower(report):
         cut = file.benchmark.undelegated
         if file.benchmark.partitions > base.partitions and cut:
             names = ", ".join(f"{name} ({count})" for name, count in cut.items())
-            text += f" XNNPACK takes its graph in {file.benchmark.partitions} parts, cut by {names}."
+            text += (
+                f" XNNPACK takes its graph in {file.benchmark.partitions} parts, cut by {names}."
+            )
         yield text
 
 
@@ -75,12 +79,17 @@ def _float_parts(report):
 def _how(report):
     times = report.files[0].benchmark
     lines = [
-        f"Latency: median of {times.runs} runs after {times.warmup} others, {_threads(times.threads)} of "
-        f"{times.device}, LiteRT with XNNPACK. Memory: growth of a fresh process that loads and runs the file. "
-        "Error: root mean square of the worst output against the Keras model, in its standard deviations.",
+        (
+            f"Latency: median of {times.runs} runs after {times.warmup} others,"
+            f" {_threads(times.threads)} of {times.device}, LiteRT with XNNPACK. Memory: growth of"
+            " a fresh process that loads and runs the file. Error: root mean square of the worst"
+            " output against the Keras model, in its standard deviations."
+        ),
     ]
     if report.calibration is not None:
-        lines.append(f"Calibration: {report.calibration.samples} samples ({report.calibration.description}).")
+        lines.append(
+            f"Calibration: {report.calibration.samples} samples ({report.calibration.description})."
+        )
     lines.append(", ".join(f"{name} {number}" for name, number in report.environment.items()) + ".")
     return "\n\n".join(lines)
 

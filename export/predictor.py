@@ -58,7 +58,7 @@ class Predictor:
             signature: The name to call; None for the main one.
 
         Returns:
-            The output `(n, ...)` in real values, or a dict from name to output if there are several.
+            The output `(n, ...)` in real values; a dict from name to output if there are several.
         """
         outputs = self.raw(batch, signature)
         described = self._signature(signature).outputs
@@ -70,10 +70,13 @@ class Predictor:
         described = self._signature(signature)
         arrays = self._arrays(batch, described)
         runner = self._runners[signature or self.signatures[0]]
-        rows = [
-            runner(**{name: array[i : i + 1] for name, array in arrays.items()})
-            for i in range(len(next(iter(arrays.values()))))
-        ]
+        try:
+            rows = [
+                runner(**{name: array[i : i + 1] for name, array in arrays.items()})
+                for i in range(len(next(iter(arrays.values()))))
+            ]
+        except RuntimeError as error:
+            raise InvalidFile(f"LiteRT can't run the file: {error}") from error
         return {
             tensor.name: np.concatenate([row[tensor.name] for row in rows])
             for tensor in described.outputs
@@ -81,7 +84,9 @@ class Predictor:
 
     def _signature(self, name):
         if name is not None and name not in self.signatures:
-            raise InvalidInput(f"The file has no signature {name!r}. Possible: {', '.join(self.signatures)}.")
+            raise InvalidInput(
+                f"The file has no signature {name!r}. Possible: {', '.join(self.signatures)}."
+            )
         return self.contents.signatures[name or self.signatures[0]]
 
     def _arrays(self, batch, described):
@@ -121,7 +126,8 @@ def _fitting(values, tensor):
     expected = tensor.shape[1:]
     if array.ndim != len(expected) + 1 or array.shape[1:] != expected:
         raise InvalidInput(
-            f"Input {tensor.name!r} has shape {array.shape}, expected (n, {', '.join(map(str, expected))})."
+            f"Input {tensor.name!r} has shape {array.shape}, expected (n,"
+            f" {', '.join(map(str, expected))})."
         )
     if not len(array):
         raise InvalidInput(f"Input {tensor.name!r} is empty: pass at least one sample.")
@@ -136,8 +142,8 @@ def _refuse_foreign(contents):
     if contents.flex or contents.custom:
         names = ", ".join((*contents.flex, *contents.custom))
         raise InvalidFile(
-            f"The file needs operators that LiteRT does not have: {names}. Convert the model again with "
-            "`export.to_tflite`, which says what to replace."
+            f"The file needs operators that LiteRT does not have: {names}. Convert the model again"
+            " with `export.to_tflite`, which says what to replace."
         )
     open_batch = [
         tensor.name
@@ -146,4 +152,6 @@ def _refuse_foreign(contents):
         if not tensor.shape or tensor.shape[0] != 1
     ]
     if open_batch:
-        raise InvalidFile(f"Inputs {', '.join(open_batch)} have no batch axis of 1. Convert the model again.")
+        raise InvalidFile(
+            f"Inputs {', '.join(open_batch)} have no batch axis of 1. Convert the model again."
+        )

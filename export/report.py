@@ -13,7 +13,7 @@ from .verification import Verification
 
 @dataclass(frozen=True, kw_only=True)
 class Calibration:
-    """The training samples that set the integer ranges: how many, and which, in the caller's words."""
+    """The samples that set the integer ranges: how many, and which, in the caller's words."""
 
     samples: int
     description: str

@@ -21,7 +21,8 @@ def check_runs(content, model_name, precision, timeout=TIMEOUT):
             shared.call("run", timeout, file=str(file))
         except (JobFailed, WorkerDied) as error:
             raise ExportError(
-                f"Model {model_name!r}, {precision}: the converted file does not run in LiteRT ({error}). "
-                "It is not handed over; choose another precision or replace the operator named here."
+                f"Model {model_name!r}, {precision}: the converted file does not run in LiteRT"
+                f" ({error}). It is not handed over; choose another precision or replace the"
+                " operator named here."
             ) from error
     return content

@@ -39,8 +39,8 @@ def to_saved_model(model, directory, signatures=None):
             _replace(directory, fresh, Path(scratch) / "old")
     except OSError as error:
         raise ExportError(
-            f"{directory} can't be written ({error.strerror or error}). What was there is unchanged; "
-            "free some space or choose another directory."
+            f"{directory} can't be written ({error.strerror or error}). What was there is"
+            " unchanged; free some space or choose another directory."
         ) from error
     return directory
 

@@ -19,6 +19,6 @@ def scratch_folder():
             yield Path(folder)
     except OSError as error:
         raise ExportError(
-            f"The temporary folder {tempfile.gettempdir()} can't be used ({error.strerror or error}). "
-            "Free some space there, or set TMPDIR to another folder."
+            f"The temporary folder {tempfile.gettempdir()} can't be used"
+            f" ({error.strerror or error}). Free some space there, or set TMPDIR to another folder."
         ) from error

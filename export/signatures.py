@@ -56,7 +56,9 @@ def call(model, batch):
     import keras
 
     if isinstance(batch, Mapping) and not isinstance(model.input, Mapping):
-        batch = keras.tree.pack_sequence_as(model.input, [batch[name] for name in flat_inputs(model)])
+        batch = keras.tree.pack_sequence_as(
+            model.input, [batch[name] for name in flat_inputs(model)]
+        )
     return named_outputs(model, model(batch, training=False))
 
 
@@ -105,12 +107,12 @@ def _check(name, model):
         )
     if not getattr(model, "inputs", None):
         raise InvalidInput(
-            f"Signature {name!r}: {model.name!r} has no symbolic inputs. Build it as a functional or "
-            "sequential model with a keras.Input."
+            f"Signature {name!r}: {model.name!r} has no symbolic inputs. Build it as a functional"
+            " or sequential model with a keras.Input."
         )
     for tensor in model.inputs:
         if None in tensor.shape[1:]:
             raise InvalidInput(
-                f"Input {tensor.name!r} of {model.name!r} has shape {tuple(tensor.shape)}: every axis "
-                "but the first must be fixed. Give keras.Input the full shape."
+                f"Input {tensor.name!r} of {model.name!r} has shape {tuple(tensor.shape)}: every"
+                " axis but the first must be fixed. Give keras.Input the full shape."
             )

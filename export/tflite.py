@@ -1,6 +1,6 @@
 """From a `keras.Model` to `.tflite` files of every precision.
 
-One conversion, in a child process, makes the float32 file; every other precision is derived from it.
+One conversion, in a child process, makes the float32 file; all other precisions derive from it.
 """
 
 import re
@@ -17,8 +17,10 @@ from .scratch import scratch_folder
 from .signatures import main_name, named_models
 
 REMEDIES = {
-    "Random": "The model draws random numbers in inference: export the part that does not, e.g. the "
-    "mean of a variational encoder.",
+    "Random": (
+        "The model draws random numbers in inference: export the part that does not, e.g. the "
+        "mean of a variational encoder."
+    ),
     "Pool3D": "Pool the image axes with a 2-D layer, and the depth with another after a reshape.",
 }
 ANY = "Replace the operator, or export the model up to the layer before it."
@@ -100,7 +102,9 @@ def float_conversion(model, parts, saved_model=None, timeout=TIMEOUT):
         except JobFailed as error:
             raise ExportError(_refusal(model, str(error))) from error
         except WorkerDied as error:
-            raise ExportError(f"Model {model.name!r}, float32: {error}.{_last_words(error)}") from error
+            raise ExportError(
+                f"Model {model.name!r}, float32: {error}.{_last_words(error)}"
+            ) from error
     return check_runs(_main_first(content, main_name(parts)), model.name, "float32", timeout)
 
 
@@ -131,17 +135,24 @@ def _main_first(content, name):
 
 def _refusal(model, text):
     """What the converter's error means, and what can be done."""
-    flex = re.findall(r"[Ff]lex ops?: ([^\n]+)", text) or re.findall(r"'(tf\.\w+)' op is neither", text)
+    flex = re.findall(r"[Ff]lex ops?: ([^\n]+)", text) or re.findall(
+        r"'(tf\.\w+)' op is neither", text
+    )
     if not flex:
         return f"Model {model.name!r} can't be converted to float32: {text.strip()[-1500:]}"
     names = dict.fromkeys(part.strip().removeprefix("Flex") for part in flex[0].split(","))
-    remedy = next((text for key, text in REMEDIES.items() if any(key in name for name in names)), ANY)
+    remedy = next(
+        (text for key, text in REMEDIES.items() if any(key in name for name in names)), ANY
+    )
     return (
-        f"Model {model.name!r} can't be converted: TensorFlow Lite has no kernel for {', '.join(names)}. "
-        f"Files that call TensorFlow for it (Flex) don't run on LiteRT. {remedy}"
+        f"Model {model.name!r} can't be converted: TensorFlow Lite has no kernel for"
+        f" {', '.join(names)}. Files that call TensorFlow for it (Flex) don't run on LiteRT."
+        f" {remedy}"
     )
 
 
 def _last_words(error):
-    lines = [line for line in error.log.splitlines() if line.strip()]
-    return f" Its last output: {lines[-1][:300]}" if lines else ""
+    """What the converter said last, before Python's own account of a crash."""
+    lines = error.log.partition("Fatal Python error")[0].split("\n")
+    said = [line.strip() for line in lines if line.strip()]
+    return f" Its last output: {said[-1][:300]}" if said else ""

@@ -13,9 +13,9 @@ from .signatures import call, named_models, named_outputs
 # float32 differs only in the order of additions. float16 rounds weights to 11 bits: 5e-4 each.
 # The others round weights to 8 bits with a scale a channel, int8 also activations to 8 bits with a
 # scale a tensor; errors grow with depth. The bounds are wide enough for untrained deep nets and
-# catch a broken file, not a poor one: whether a file is good enough is for the task's metric to say.
-# An output that hardly varies may be off by its own resolution: one step of its scale, or 1e-6 of
-# its magnitude in float.
+# catch a broken file, not a poor one: whether a file is good enough is for the task's metric to
+# say. An output that hardly varies may be off by its own resolution: one step of its scale, or 1e-6
+# of its magnitude in float.
 BOUNDS = {
     "float32": 1e-4,
     "float16": 1e-2,
@@ -32,9 +32,9 @@ class Agreement:
     """How far one output of a file is from the Keras model's.
 
     `max_error` is in the output's own unit, `rms_error` in standard deviations of the reference,
-    `max_steps` in steps of the output's scale (None for a float output). `bound` is what `rms_error`
-    may reach. `same_class` is the share of samples whose largest entry is the same (None unless the
-    output is a vector of classes).
+    `max_steps` in steps of the output's scale (None for a float output). `bound` is what
+    `rms_error` may reach. `same_class` is the share of samples whose largest entry is the same
+    (None unless the output is a vector of classes).
     """
 
     signature: str
@@ -81,7 +81,10 @@ def verify(model, tflite, batches, signatures=None, precision=None):
     parts = named_models(model, signatures)
     predictor = load(tflite)
     precision = precision or predictor.contents.precision
-    problems = [*_structure_problems(predictor.contents, precision), *_shape_problems(predictor, parts)]
+    problems = [
+        *_structure_problems(predictor.contents, precision),
+        *_shape_problems(predictor, parts),
+    ]
     data = batches if isinstance(batches, Mapping) else {next(iter(parts)): batches}
     agreements = ()
     if not problems:
@@ -109,7 +112,10 @@ def _structure_problems(contents, precision):
 
 def _shape_problems(predictor, parts):
     if set(predictor.signatures) != set(parts):
-        yield f"the file has the signatures {', '.join(predictor.signatures)}, expected {', '.join(parts)}"
+        yield (
+            f"the file has the signatures {', '.join(predictor.signatures)}, expected"
+            f" {', '.join(parts)}"
+        )
         return
     for name, part in parts.items():
         described = predictor.contents.signatures[name]
@@ -126,14 +132,19 @@ def _agreements(predictor, parts, name, batches, bound):
         raise InvalidInput(f"There is no signature {name!r}. Possible: {', '.join(parts)}.")
     part, collected = parts[name], {}
     for batch in [batches] if isinstance(batches, np.ndarray) else batches:
-        reference = call(part, batch)
+        # The file first: it says more clearly what is wrong with a batch.
         stored = predictor.raw(batch, name)
+        reference = call(part, batch)
         for key, values in reference.items():
             collected.setdefault(key, []).append((np.asarray(values), stored[key]))
     if not collected:
-        raise InvalidInput(f"No data was given to verify signature {name!r}: pass at least one batch.")
+        raise InvalidInput(
+            f"No data was given to verify signature {name!r}: pass at least one batch."
+        )
     for tensor in predictor.contents.signatures[name].outputs:
-        references, outputs = (np.concatenate(rows) for rows in zip(*collected[tensor.name], strict=True))
+        references, outputs = (
+            np.concatenate(rows) for rows in zip(*collected[tensor.name], strict=True)
+        )
         yield compare(name, tensor, references, outputs, bound)
 
 
@@ -163,6 +174,7 @@ def _error_problems(agreement):
     # Written so that NaN fails.
     if not agreement.rms_error <= agreement.bound:
         yield (
-            f"output {agreement.output!r} of {agreement.signature!r} is off by {agreement.rms_error:.3g} standard "
-            f"deviations (root mean square over {agreement.samples} samples), allowed {agreement.bound:.3g}"
+            f"output {agreement.output!r} of {agreement.signature!r} is off by"
+            f" {agreement.rms_error:.3g} standard deviations (root mean square over"
+            f" {agreement.samples} samples), allowed {agreement.bound:.3g}"
         )

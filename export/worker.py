@@ -68,7 +68,7 @@ def run(request, stage):
 
 
 def measure(request, stage):
-    """Latencies of the main signature in milliseconds, and the memory that loading and running took.
+    """Latencies of the main signature in milliseconds, and the memory it took to load and run.
 
     The baseline is the memory after the imports, with NumPy and LiteRT loaded.
     """
@@ -136,7 +136,7 @@ def noise(generator, detail):
 
 
 def restart_peak_memory():
-    """Let the peak start again from the memory held now, where the system can; the peak in bytes."""
+    """Let the peak start again from the memory held now, if the system can; its bytes."""
     try:
         with open("/proc/self/clear_refs", "w") as switch:
             switch.write("5")

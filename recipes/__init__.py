@@ -14,7 +14,6 @@ _HOMES = {
     "TrainingError": "recipes.errors",
     "get": "recipes.registry",
     "names": "recipes.registry",
-    "recipe": "recipes.registry",
     "run": "recipes.pipeline",
 }
 __all__ = sorted(_HOMES)

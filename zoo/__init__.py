@@ -26,7 +26,9 @@ serialization.register_with_keras()
 
 def __getattr__(name):
     if name not in _HOMES:
-        raise AttributeError(f"module 'zoo' has no attribute {name!r}; it offers {', '.join(__all__)}")
+        raise AttributeError(
+            f"module 'zoo' has no attribute {name!r}; it offers {', '.join(__all__)}"
+        )
     return getattr(importlib.import_module(_HOMES[name]), name)
 
 

@@ -13,7 +13,7 @@ def image_shape(value, name="input_shape"):
     if shape is None or len(shape) != 3 or not all(_is_positive(size) for size in shape):
         raise ValueError(
             f"{name}={value!r} is not the shape of an image: expected (height, width, channels), "
-            f"three positive integers without the batch axis, such as (28, 28, 1). "
+            "three positive integers without the batch axis, such as (28, 28, 1). "
             f"{_shape_advice(shape)}"
         )
     return tuple(map(operator.index, shape))
@@ -23,8 +23,8 @@ def positive(value, name):
     """A positive integer."""
     if not _is_positive(value):
         raise ValueError(
-            f"{name}={value!r}: expected a positive integer. Pass {name}=1 or more, or leave it out "
-            "for the default."
+            f"{name}={value!r}: expected a positive integer. Pass {name}=1 or more, or leave it "
+            "out for the default."
         )
     return operator.index(value)
 
@@ -42,7 +42,9 @@ def positives(value, name):
 
 def pair(value, name):
     """Two positive integers, for the height and the width; one stands for both."""
-    return (positive(value, name),) * 2 if _is_positive(value) else _two(positives(value, name), name)
+    if _is_positive(value):
+        return (operator.index(value),) * 2
+    return _two(positives(value, name), name)
 
 
 def rate(value, name):

@@ -46,7 +46,8 @@ def _visited(operation, visit, prefix):
 
     def call(*args, **kwargs):
         if isinstance(operation, (keras.Sequential, keras.Function)):
-            return _run(operation, args[0], visit, prefix=f"{path}/")
+            nested = args[0] if args else kwargs["inputs"]
+            return _run(operation, nested, visit, prefix=f"{path}/")
         outputs = operation.compute_output_spec(*args, **kwargs)
         visit(path, operation, _tensors((args, kwargs)), _tensors(outputs))
         return outputs

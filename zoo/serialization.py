@@ -17,16 +17,10 @@ MODULES = (
 
 def register_with_keras():
     """Registers the classes now if Keras is loaded, else right after it is."""
-    if _is_loaded("keras"):
+    if sys.modules.get("keras") is not None:
         _import_modules()
     elif not any(isinstance(finder, _KerasFinder) for finder in sys.meta_path):
         sys.meta_path.insert(0, _KerasFinder())
-
-
-def _is_loaded(name):
-    # A package that is still executing has no complete set of attributes to register with.
-    spec = getattr(sys.modules.get(name), "__spec__", None)
-    return spec is not None and not getattr(spec, "_initializing", False)
 
 
 def _import_modules():

@@ -73,7 +73,8 @@ def rendered():
 
 def main(arguments=None):
     """Writes the table, or tells whether it is current: the exit status, 0 if it is."""
-    parser = argparse.ArgumentParser(prog="python -m zoo.table", description=__doc__.splitlines()[0])
+    summary = __doc__.splitlines()[0]
+    parser = argparse.ArgumentParser(prog="python -m zoo.table", description=summary)
     parser.add_argument("--write", action="store_true", help=f"write {PATH.name}")
     write = parser.parse_args(arguments).write
     text = rendered()

@@ -42,8 +42,8 @@ def samples_for(contents, calibration, precision):
     if not isinstance(calibration, Mapping):
         if len(names) > 1:
             raise InvalidInput(
-                f"The model has the signatures {', '.join(names)}: pass calibration as a mapping with "
-                "an iterable of arrays for each of them."
+                f"The model has the signatures {', '.join(names)}: pass calibration as a mapping"
+                " with an iterable of arrays for each of them."
             )
         calibration = {names[0]: calibration}
     _check_names(calibration, names)
@@ -79,8 +79,8 @@ def _check_names(calibration, names):
     unknown = [name for name in calibration if name not in names]
     if missing or unknown:
         raise InvalidInput(
-            f"Calibration was given for {', '.join(map(str, calibration))}; the model's signatures are "
-            f"{', '.join(names)}. Give one iterable of arrays for each of these."
+            f"Calibration was given for {', '.join(map(str, calibration))}; the model's signatures"
+            f" are {', '.join(names)}. Give one iterable of arrays for each of these."
         )
 
 
@@ -91,8 +91,8 @@ def _stacked(batches, inputs, signature):
             batch = _by_name(batch, inputs, signature)
         if set(batch) != set(rows):
             raise InvalidInput(
-                f"{signature}: a calibration batch has the inputs {', '.join(map(str, batch))}, expected "
-                f"{', '.join(rows)}."
+                f"{signature}: a calibration batch has the inputs {', '.join(map(str, batch))},"
+                f" expected {', '.join(rows)}."
             )
         lengths = set()
         for tensor in inputs:
@@ -100,10 +100,13 @@ def _stacked(batches, inputs, signature):
             lengths.add(len(array))
             rows[tensor.name].append(array)
         if len(lengths) > 1:
-            raise InvalidInput(f"{signature}: the inputs of a calibration batch differ in length: {lengths}.")
+            raise InvalidInput(
+                f"{signature}: the inputs of a calibration batch differ in length: {lengths}."
+            )
     if not any(len(array) for array in rows[inputs[0].name]):
         raise InvalidInput(
-            f"{signature}: the calibration data is empty. Pass at least one sample; a few hundred are usual."
+            f"{signature}: the calibration data is empty. Pass at least one sample; a few hundred"
+            " are usual."
         )
     return {name: np.concatenate(arrays) for name, arrays in rows.items()}
 
@@ -112,8 +115,8 @@ def _by_name(batch, inputs, signature):
     if len(inputs) == 1:
         return {inputs[0].name: batch}
     raise InvalidInput(
-        f"{signature} has the inputs {', '.join(tensor.name for tensor in inputs)}: pass each calibration "
-        "batch as a dict from these names to arrays."
+        f"{signature} has the inputs {', '.join(tensor.name for tensor in inputs)}: pass each"
+        " calibration batch as a dict from these names to arrays."
     )
 
 
@@ -129,10 +132,13 @@ def _checked(values, tensor, signature):
         )
     if array.dtype.name != tensor.dtype:
         raise InvalidInput(
-            f"{what} is {array.dtype.name}, expected {tensor.dtype}. Scale the samples exactly as in "
+            f"{what} is {array.dtype.name}, expected {tensor.dtype}. Scale the samples exactly"
+            " as in "
             f'training, then convert them with .astype("{tensor.dtype}").'
         )
     if not np.isfinite(array).all():
         bad = int((~np.isfinite(array)).reshape(len(array), -1).any(1).sum())
-        raise InvalidInput(f"{what} holds NaN or infinite values in {bad} of {len(array)} samples. Drop them.")
+        raise InvalidInput(
+            f"{what} holds NaN or infinite values in {bad} of {len(array)} samples. Drop them."
+        )
     return array

@@ -71,8 +71,8 @@ def _halved(model, tensor):
     largest = float(np.abs(values).max())
     if largest > np.finfo(np.float16).max:
         raise ExportError(
-            f"the weights of {tensor.name.decode()!r} reach {largest:g}, more than float16 can hold "
-            "(65504). Use float32 or dynamic_int8, or train with weight decay."
+            f"the weights of {tensor.name.decode()!r} reach {largest:g}, more than float16 can hold"
+            " (65504). Use float32 or dynamic_int8, or train with weight decay."
         )
     buffer = schema.BufferT()
     buffer.data = values.astype(np.float16).view(np.uint8).reshape(-1)

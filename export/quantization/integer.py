@@ -3,7 +3,7 @@
 import numpy as np
 
 from ..contents import inspect
-from ..errors import ExportError, WorkerDied
+from ..errors import ExportError, InvalidFile, WorkerDied
 from ..predictor import load
 from ..process import TIMEOUT, JobFailed, shared
 from ..scratch import scratch_folder
@@ -27,8 +27,8 @@ COMPARED_SAMPLES = 16
 def to_int8(float_file, samples, timeout=TIMEOUT):
     """Integers in, out and throughout, with one weight scale a channel.
 
-    `ai-edge-quantizer` does it. TensorFlow's quantiser knows more operators and takes over where that
-    one leaves some in float; its result counts only if it reproduces the float file.
+    `ai-edge-quantizer` does it. TensorFlow's quantiser knows more operators and takes over where
+    that one leaves some in float; its result counts only if it reproduces the float file.
 
     Raises:
         ExportError: Both leave operators in float, or break the model.
@@ -69,7 +69,9 @@ def to_int16x8(float_file, samples):
 
 
 def _by_tensorflow(float_file, samples, problem, timeout):
-    arrays = {f"{name}/{key}": rows for name, parts in samples.items() for key, rows in parts.items()}
+    arrays = {
+        f"{name}/{key}": rows for name, parts in samples.items() for key, rows in parts.items()
+    }
     with scratch_folder() as scratch:
         source, output = scratch / "float32.tflite", scratch / "int8.tflite"
         source.write_bytes(float_file)
@@ -101,21 +103,26 @@ def _breakage(float_file, content, samples):
     reference, candidate = load(float_file), load(content)
     for name, arrays in samples.items():
         batch = {key: rows[:COMPARED_SAMPLES] for key, rows in arrays.items()}
-        expected, stored = reference.raw(batch, name), candidate.raw(batch, name)
+        try:
+            expected, stored = reference.raw(batch, name), candidate.raw(batch, name)
+        except InvalidFile as error:
+            return f"{error}. Use dynamic_int8 or float16."
         for tensor in candidate.contents.signatures[name].outputs:
             found = compare(name, tensor, expected[tensor.name], stored[tensor.name], BROKEN)
             if not found.rms_error <= found.bound:
                 return (
-                    f"output {tensor.name!r} is off by {found.rms_error:.2g} standard deviations on the calibration "
-                    "samples: the model does not survive integers. Use dynamic_int8 or float16, or give "
-                    "calibration samples scaled as in training."
+                    f"output {tensor.name!r} is off by {found.rms_error:.2g} standard deviations on"
+                    " the calibration samples: the model does not survive integers. Use"
+                    " dynamic_int8 or float16, or give calibration samples scaled as in training."
                 )
     return None
 
 
 def _refuse_loops(float_file):
     """Neither quantiser follows the values inside a loop, and TensorFlow's crashes on some."""
-    loops = {name: n for name, n in inspect(float_file).operators.items() if name in ("WHILE", "IF")}
+    loops = {
+        name: n for name, n in inspect(float_file).operators.items() if name in ("WHILE", "IF")
+    }
     if loops:
         raise ExportError(_float_islands(loops))
 
@@ -124,6 +131,6 @@ def _float_islands(operators):
     counted = ", ".join(f"{name} ({count})" for name, count in operators.items())
     remedies = "".join(f" {name}: {REMEDIES[name]}." for name in operators if name in REMEDIES)
     return (
-        f"these operators have no integer form: {counted}.{remedies} dynamic_int8 keeps them in float and "
-        "needs no change to the model."
+        f"these operators have no integer form: {counted}.{remedies} dynamic_int8 keeps them in"
+        " float and needs no change to the model."
     )

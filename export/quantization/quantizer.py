@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import logging
 
 from .. import flatbuffer
 from ..errors import ExportError
@@ -23,8 +24,7 @@ def apply(float_file, recipe, samples=None):
 
     ranges = None if samples is None else activation_ranges(float_file, samples)
     try:
-        # The package draws progress bars on stderr.
-        with contextlib.redirect_stderr(io.StringIO()):
+        with _quiet():
             work = quantizer.Quantizer(bytes(float_file), recipe)
             content = bytes(work.quantize(ranges, enable_progress_report=False).quantized_model)
     # The package documents no exceptions of its own.
@@ -33,7 +33,20 @@ def apply(float_file, recipe, samples=None):
     model = flatbuffer.parse(content)
     for graph in model.subgraphs:
         _type_unread_outputs(graph)
+        _relax_relu6(graph)
     return flatbuffer.serialise(model)
+
+
+@contextlib.contextmanager
+def _quiet():
+    """The package draws progress bars on stderr and warns of weights that signatures share."""
+    before = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        with contextlib.redirect_stderr(io.StringIO()):
+            yield
+    finally:
+        logging.disable(before)
 
 
 def _type_unread_outputs(graph):
@@ -48,3 +61,19 @@ def _type_unread_outputs(graph):
             if index not in read:
                 graph.tensors[index].type = typed[0].type
                 graph.tensors[index].quantization = typed[0].quantization
+
+
+def _relax_relu6(graph):
+    """Make ReLU6 a ReLU where the output's type ends below 6 anyway and its kernel would overflow.
+
+    Kernels express 6 in steps of the output's scale as an int32, and refuse a scale too small.
+    """
+    from ai_edge_litert import schema_py_generated as schema
+
+    codes = schema.ActivationFunctionType
+    for operator in graph.operators:
+        if getattr(operator.builtinOptions, "fusedActivationFunction", None) != codes.RELU6:
+            continue
+        spread = graph.tensors[operator.outputs[0]].quantization
+        if spread is not None and spread.scale is not None and 6 / spread.scale[0] >= 2**31:
+            operator.builtinOptions.fusedActivationFunction = codes.RELU

@@ -1,8 +1,9 @@
 """Front ends for speech: log-mel spectrograms and MFCCs of one-second clips.
 
 Frames of 40 ms every 20 ms, as in "Hello Edge" (Zhang et al., 2017, section 5.1), computed with
-`tf.signal` (HTK mel scale). One example is `(49, bands, 1)`, float32 with its own mean removed and its
-own standard deviation divided out, so that loudness and microphone matter less.
+`tf.signal` (HTK mel scale). Speakers differ twentyfold in loudness, so every recording is brought to one
+level first; the floor under the logarithm then hides the same share of background noise in all of them.
+One example is `(49, bands, 1)`, float32 with its own mean removed and its own deviation divided out.
 """
 
 import numpy as np
@@ -12,6 +13,8 @@ from recipes.errors import RecipeError
 RATE = 8000  # samples a second, as recorded
 _FRAME, _HOP = 320, 160  # 40 ms, 20 ms
 _MELS, _COEFFICIENTS = 40, 10
+_LEVEL = 0.05  # root mean square of a recording, where 1 is full scale
+_FLOOR = 1e-2  # added to every band; 40 dB below the bands of a vowel at that level
 
 
 def arrays(loaded, features, progress=None):
@@ -21,7 +24,7 @@ def arrays(loaded, features, progress=None):
     x, y, speakers = [], [], []
     total = loaded.splits["train"]
     for example in loaded.batches("train", None):
-        x.append(spectrogram(one_second(example["audio"]), features.front_end))
+        x.append(spectrogram(one_second(levelled(example["audio"])), features.front_end))
         y.append(example["label"])
         speakers.append(_speaker(example, loaded.name))
         if progress:
@@ -29,9 +32,16 @@ def arrays(loaded, features, progress=None):
     return np.stack(x), np.asarray(y, np.int32), speakers
 
 
+def levelled(audio):
+    """Samples `(n,)` of any range as float32 with a root mean square of 0.05; silence stays silent."""
+    audio = np.asarray(audio, np.float32)
+    loudness = np.sqrt(np.mean(np.square(audio))) if len(audio) else 0
+    return audio * (_LEVEL / loudness) if loudness > 0 else audio
+
+
 def one_second(audio):
-    """Samples `(n,)` of int16 range, cropped or zero-padded around the middle to `(8000,)` in [-1, 1]."""
-    audio = np.asarray(audio, np.float32) / 2**15
+    """Samples `(n,)`, cropped or zero-padded around the middle to `(8000,)`."""
+    audio = np.asarray(audio, np.float32)
     start = max(0, (len(audio) - RATE) // 2)
     audio = audio[start : start + RATE]
     before = (RATE - len(audio)) // 2
@@ -44,7 +54,7 @@ def spectrogram(audio, front_end):
 
     spectrum = tf.abs(tf.signal.stft(audio, _FRAME, _HOP, fft_length=512))  # (49, 257)
     to_mel = tf.signal.linear_to_mel_weight_matrix(_MELS, 257, RATE, 60.0, 3800.0)
-    bands = tf.math.log(spectrum @ to_mel + 1e-4)  # (49, 40)
+    bands = tf.math.log(spectrum @ to_mel + _FLOOR)  # (49, 40)
     if front_end == "mfcc":
         bands = tf.signal.mfccs_from_log_mel_spectrograms(bands)[:, :_COEFFICIENTS]
         deviation, mean = tf.math.reduce_std(bands, 0), tf.reduce_mean(bands, 0)

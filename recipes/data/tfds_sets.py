@@ -8,6 +8,8 @@ import os
 import pathlib
 from collections.abc import Callable
 
+import numpy as np
+
 from recipes.data import reachable, speech
 from recipes.data.prepared import cache_folder
 from recipes.errors import RecipeError
@@ -105,6 +107,7 @@ def _batches(tfds, builder, name, split, size, shape):
 
 def _check_features(tfds, name, features):
     """Refuse what no recipe can be trained on, before anything is downloaded."""
+    features = dict(features.items())
     label = features.get("label")
     if not isinstance(label, tfds.features.ClassLabel) or not ({"image", "audio"} & set(features)):
         raise RecipeError(
@@ -112,9 +115,9 @@ def _check_features(tfds, name, features):
             "(or `audio`) and one class as `label`, that is, classification sets"
         )
     image, audio = features.get("image"), features.get("audio")
-    if image is not None and (image.np_dtype != "uint8" or image.shape[-1] not in (1, 3)):
+    if image is not None and (image.np_dtype != np.uint8 or image.shape[-1] not in (1, 3)):
         raise RecipeError(
-            f"data set {name!r} has images of type {image.np_dtype} and shape {image.shape}; "
+            f"data set {name!r} has images of type {np.dtype(image.np_dtype)} and shape {image.shape}; "
             "recipes take uint8 pixels in one or three channels"
         )
     if image is None and getattr(audio, "sample_rate", None) not in (None, speech.RATE):

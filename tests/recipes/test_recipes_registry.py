@@ -45,7 +45,7 @@ def test_a_name_is_registered_once():
         """Another one."""
 
     with pytest.raises(recipes.RecipeError, match="'lenet5_digits' is registered already"):
-        recipes.recipe(lenet5_digits)
+        registry.recipe(lenet5_digits)
 
 
 GOOD = [

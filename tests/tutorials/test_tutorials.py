@@ -3,7 +3,6 @@
 import os
 import pathlib
 import re
-import warnings
 
 import nbclient
 import nbformat
@@ -30,19 +29,15 @@ def execute(notebook, folder):
         kernel_name="python3",
         kernel_spec_manager=KernelSpecManager(kernel_dirs=[str(specs)], ensure_native_kernel=False),
     )
-    # Not to be stopped with what the run leaves behind: it has to start from nothing.
     environment = os.environ | {
         "PYTHONPATH": str(PACKAGES),
-        "EDGEZOO_CACHE": str(folder / "cache"),
         "TF_CPP_MIN_LOG_LEVEL": "3",
         "MPLBACKEND": "module://matplotlib_inline.backend_inline",
     }
     client = nbclient.NotebookClient(
         notebook, km=manager, timeout=600, resources={"metadata": {"path": str(work)}}
     )
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        client.execute(env=environment)
+    client.execute(env=environment, cleanup_kc=True)
     return work
 
 

@@ -1,4 +1,4 @@
-"""Every architecture refuses bad arguments with what was given, what is possible, and a next step."""
+"""Bad arguments are refused with what was given, what is possible, and a next step."""
 
 import numpy as np
 import pytest

@@ -94,7 +94,7 @@ NETS = {
     "rectangular": lambda x: window((1, 5))(window((3, 2), (2, 1))(x)),
     "depthwise": lambda x: layers.DepthwiseConv2D(5, strides=2)(window(2)(x)),
     "pooled": lambda x: window(3)(layers.AveragePooling2D(3, strides=2)(window(3)(x))),
-    "branches": lambda x: layers.Add()([window(5, padding="same")(x), window(3, padding="same")(x)]),
+    "branches": lambda x: layers.Add()([window(k, padding="same")(x) for k in (5, 3)]),
     "enlarged": lambda x: window(3)(NearestUpsampling2D(2)(window(3, 2)(x))),
     "transposed": lambda x: layers.Conv2DTranspose(1, 4, strides=2)(window(3, 2)(x)),
     "bilinear": lambda x: layers.UpSampling2D(2, interpolation="bilinear")(window(3, 2)(x)),

@@ -1,4 +1,4 @@
-"""What importing the package pulls in, watched from a fresh process, and what its source imports."""
+"""What importing the package pulls into a fresh process, and what its source imports."""
 
 import ast
 import pathlib

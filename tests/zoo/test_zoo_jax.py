@@ -1,4 +1,4 @@
-"""Every architecture under JAX, in a process that finds no TensorFlow, on files that another wrote."""
+"""Every architecture under JAX, without TensorFlow, on files that another backend wrote."""
 
 import json
 import os
@@ -34,7 +34,11 @@ print(json.dumps(report))
 """
 
 # Initial values are compiled once a shape: without optimisation that takes a third of the time.
-ENVIRONMENT = {"KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu", "JAX_DISABLE_MOST_OPTIMIZATIONS": "1"}
+ENVIRONMENT = {
+    "KERAS_BACKEND": "jax",
+    "JAX_PLATFORMS": "cpu",
+    "JAX_DISABLE_MOST_OPTIMIZATIONS": "1",
+}
 
 
 @pytest.fixture(scope="module")

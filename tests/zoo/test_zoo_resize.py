@@ -64,3 +64,36 @@ def test_refuses_factors(factor):
 def test_refuses_other_ranks():
     with pytest.raises(ValueError):
         NearestUpsampling2D(2)(np.zeros((2, 4, 4), "float32"))
+
+
+def operators_of(model, folder):
+    """The operators of the float file that the converter makes of `model` with a batch of 1."""
+    tf = pytest.importorskip("tensorflow")
+    litert = pytest.importorskip("ai_edge_litert.interpreter")
+    archive = keras.export.ExportArchive()
+    archive.track(model)
+    shape = (1, *model.input_shape[1:])
+    archive.add_endpoint("serve", model.__call__, [tf.TensorSpec(shape, tf.float32)])
+    archive.write_out(folder, verbose=False)
+    file = tf.lite.TFLiteConverter.from_saved_model(str(folder)).convert()
+    interpreter = litert.Interpreter(
+        model_content=file,
+        experimental_op_resolver_type=litert.OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
+    )
+    return [operator["op_name"] for operator in interpreter._get_ops_details()]
+
+
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="converts a SavedModel")
+@pytest.mark.parametrize(
+    ("layer", "expected"),
+    [
+        (NearestUpsampling2D(2), ["RESIZE_NEAREST_NEIGHBOR"]),
+        (keras.layers.UpSampling2D(2), ["RESHAPE", "TILE", "RESHAPE", "TILE"]),
+    ],
+    ids=["ours", "keras"],
+)
+def test_is_one_operator_on_the_edge(layer, expected, tmp_path):
+    model = keras.Sequential([keras.Input((4, 5, 3)), layer])
+    operators = operators_of(model, tmp_path / "saved_model")
+    assert [name for name in operators if name in expected] == expected
+    assert len(operators) <= len(expected) + 1

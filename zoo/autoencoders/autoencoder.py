@@ -33,9 +33,10 @@ class Autoencoder(keras.Model):
 
 @keras.saving.register_keras_serializable("zoo")
 class VariationalAutoencoder(Autoencoder):
-    """An `Autoencoder` whose encoder gives `mean` and `log_variance` and whose decoder gives logits.
+    """An `Autoencoder` with a Gaussian code.
 
-    Its layer `reconstruction` turns logits into pixels.
+    Its encoder gives `mean` and `log_variance`, its decoder logits, and its layer `reconstruction`
+    turns logits into pixels.
     """
 
     @property

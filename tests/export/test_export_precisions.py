@@ -1,0 +1,194 @@
+"""Every kind of model at every precision, against Keras, TensorFlow and plain arithmetic."""
+
+import subprocess
+import sys
+import textwrap
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import export
+from export import flatbuffer
+
+# Root mean square error in standard deviations of the output; one step of an integer output is free.
+TIGHT = {
+    "float32": 1e-5,
+    "float16": 3e-3,
+    "dynamic_int8": 0.03,
+    "int8": 0.05,
+    "int16x8": 0.03,
+}
+INTEGERS = {"int8": "int8", "int16x8": "int16"}
+precisions = pytest.mark.parametrize("precision", export.PRECISIONS)
+
+
+def outputs_by_name(outputs, names):
+    outputs = outputs if isinstance(outputs, dict) else {names[0]: outputs}
+    return {name: np.asarray(values) for name, values in outputs.items()}
+
+
+@precisions
+def test_agrees_with_keras(net, precision):
+    predict = export.load(net.files[precision])
+    for signature, samples in net.samples.items():
+        model = net.signatures[signature] if net.signatures else net.model
+        described = predict.contents.signatures[signature].outputs
+        names = [tensor.name for tensor in described]
+        expected = outputs_by_name(model.predict(samples, verbose=0), names)
+        found = outputs_by_name(predict(samples, signature), names)
+        assert set(found) == set(expected)
+        for tensor in described:
+            error = found[tensor.name] - expected[tensor.name]
+            allowed = TIGHT[precision] * expected[tensor.name].std() + tensor.scale
+            assert np.sqrt(np.mean(error**2)) <= allowed, (signature, tensor.name)
+
+
+@precisions
+def test_runs_anywhere(net, precision):
+    contents = export.inspect(net.files[precision])
+    assert contents.precision == precision
+    assert contents.flex == contents.custom == ()
+    for signature in contents.signatures.values():
+        for tensor in (*signature.inputs, *signature.outputs):
+            assert tensor.shape[0] == 1
+            assert tensor.dtype == INTEGERS.get(precision, "float32")
+    if precision in INTEGERS:
+        assert contents.float_tensors == ()
+        assert not contents.float_operators
+
+
+def test_folds_into_few_operators(net):
+    assert export.inspect(net.files["float32"]).operators == net.operators
+    assert export.inspect(net.files["int8"]).operators == net.operators
+
+
+def test_int8_equals_tensorflows_reference_kernels(net):
+    content = net.files["int8"]
+    interpreter = tf.lite.Interpreter(
+        model_content=content,
+        experimental_op_resolver_type=tf.lite.experimental.OpResolverType.BUILTIN_REF,
+    )
+    predict = export.load(content)
+    for name, samples in net.samples.items():
+        run = interpreter.get_signature_runner(name)
+        found = predict.raw(samples[:4], name)
+        for index in range(4):
+            (key, detail), = run.get_input_details().items()
+            scale, zero_point = detail["quantization"]
+            stored = np.clip(np.round(samples[index : index + 1] / scale) + zero_point, -128, 127)
+            for output, values in run(**{key: stored.astype(np.int8)}).items():
+                difference = values[0].astype(int) - found[output][index]
+                # Kernels may round a step apart; the error of an early layer can grow to two.
+                assert np.abs(difference).max() <= 2
+                assert np.abs(difference).mean() <= 0.3
+
+
+def test_dense_layer_equals_integer_arithmetic(chain):
+    model = chain((24,), keras.layers.Dense(16, name="dense"))
+    samples = np.random.default_rng(0).normal(size=(64, 24)).astype(np.float32)
+    content = export.to_tflite(model, "int8", [samples])
+    predict = export.load(content)
+    source, = predict.contents.signatures["serving_default"].inputs
+    target, = predict.contents.signatures["serving_default"].outputs
+
+    kernel, bias = model.get_layer("dense").get_weights()
+    scales = np.abs(kernel).max(0) / 127
+    weights = np.round(kernel / scales).astype(np.int64)
+    biases = np.round(bias / (source.scale * scales)).astype(np.int64)
+    stored = np.clip(np.round(samples / np.float32(source.scale)) + source.zero_point, -128, 127)
+    sums = (stored.astype(np.int64) - source.zero_point) @ weights + biases
+    expected = np.round(sums * source.scale * scales / target.scale) + target.zero_point
+    difference = predict.raw(samples)["dense"] - np.clip(expected, -128, 127)
+    assert np.abs(difference).max() <= 1
+    assert np.mean(difference != 0) < 0.01
+
+
+def test_float16_equals_keras_with_rounded_weights(classifier):
+    rounded = keras.models.clone_model(classifier.model)
+    model = flatbuffer.parse(classifier.files["float32"])
+    halves = flatbuffer.parse(classifier.files["float16"])
+    widened = {}
+    for graph in halves.subgraphs:
+        for tensor in graph.tensors:
+            if flatbuffer.type_name(tensor.type) == "float16":
+                widened[tensor.name] = flatbuffer.constant(halves, tensor)
+    assert len(widened) == 3
+    for graph in model.subgraphs:
+        for tensor in graph.tensors:
+            if tensor.name in widened:
+                expected = flatbuffer.constant(model, tensor).astype(np.float16)
+                assert np.array_equal(widened[tensor.name], expected)
+    assert rounded.count_params() == classifier.model.count_params()
+
+
+def test_ranges_hold_the_rarest_sample(chain):
+    """One sample in a hundred is ten times as large; a moving average would cut it off."""
+    model = chain((8,), keras.layers.Dense(4, name="dense"))
+    samples = np.random.default_rng(0).uniform(-1, 1, (100, 8)).astype(np.float32)
+    samples[3] *= 10
+    contents = export.inspect(export.to_tflite(model, "int8", [samples[:40], samples[40:]]))
+    source = contents.signatures["serving_default"].inputs[0]
+    assert source.scale == pytest.approx((samples.max() - samples.min()) / 255, rel=1e-5)
+    target = contents.signatures["serving_default"].outputs[0]
+    outputs = np.asarray(model(samples))
+    assert target.scale == pytest.approx((outputs.max() - outputs.min()) / 255, rel=1e-4)
+
+
+def test_signatures_share_their_weights(net):
+    if not net.signatures:
+        pytest.skip("this model has one signature")
+    weights = 4 * sum(w.size for w in net.model.get_weights() if w.ndim > 1)
+    for precision, share in (("float32", 1), ("float16", 2), ("dynamic_int8", 4), ("int8", 4)):
+        contents = export.inspect(net.files[precision])
+        assert list(contents.signatures)[0] == "reconstruct"
+        stored = {"float32": "float32", "float16": "float16"}.get(precision, "int8")
+        extra = contents.constants[stored] - weights // share
+        biases = 4 * sum(w.size for w in net.model.get_weights() if w.ndim == 1)
+        assert 0 <= extra <= biases
+
+
+def test_the_main_signature_is_the_first_graph(net):
+    """A runtime without signatures, such as TensorFlow Lite Micro, runs the first graph."""
+    interpreter = tf.lite.Interpreter(model_content=net.files["float32"])
+    interpreter.allocate_tensors()
+    interpreter.set_tensor(interpreter.get_input_details()[0]["index"], net.main[:1])
+    interpreter.invoke()
+    found = interpreter.get_tensor(interpreter.get_output_details()[0]["index"])
+    predicted = export.load(net.files["float32"])(net.main[:1])
+    predicted = predicted if isinstance(predicted, dict) else {"only": predicted}
+    assert any(np.array_equal(found, values) for values in predicted.values())
+
+
+SAME = """
+    import sys, hashlib
+    sys.path[:0] = {path!r}
+    import numpy as np, keras, export
+    keras.utils.set_random_seed(7)
+    image = keras.Input((8, 8, 3), name="image")
+    x = keras.layers.Conv2D(4, 3, activation="elu", name="conv")(image)
+    x = keras.layers.LayerNormalization(name="norm")(x)
+    outputs = {{"b": keras.layers.Conv2D(2, 1, name="b")(x), "a": keras.layers.Conv2D(3, 1, name="a")(x)}}
+    model = keras.Model(image, outputs, name="net")
+    samples = np.random.default_rng(0).random((16, 8, 8, 3), np.float32)
+    for precision, content in export.convert(model, calibration=[samples]).items():
+        print(precision, hashlib.sha256(content).hexdigest())
+"""
+
+
+def test_the_same_bytes_in_every_process(monkeypatch):
+    script = textwrap.dedent(SAME.format(path=sys.path))
+    seen = set()
+    for seed in ("1", "2"):
+        monkeypatch.setenv("PYTHONHASHSEED", seed)
+        run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+        lines = [line for line in run.stdout.splitlines() if line.split()[0] in export.PRECISIONS]
+        assert len(lines) == len(export.PRECISIONS)
+        seen.add(tuple(lines))
+    assert len(seen) == 1
+
+
+def test_calibration_in_other_batches_gives_the_same_bytes(classifier):
+    parts = np.array_split(classifier.main, 5)
+    assert export.quantize(classifier.files["float32"], "int8", parts) == classifier.files["int8"]
