@@ -37,12 +37,13 @@ def main_name(signatures):
 def flat_inputs(model):
     """A dict from the names a file's inputs carry to the model's symbolic inputs.
 
-    The names are the keys of a dict of inputs, else those of the input layers.
+    They are in the order in which Keras flattens them. The names are the keys of a dict of inputs,
+    else those of the input layers.
     """
     import keras
 
     if isinstance(model.input, Mapping):
-        return dict(model.input)
+        return {path[-1]: tensor for path, tensor in keras.tree.flatten_with_path(model.input)}
     return {tensor.name: tensor for tensor in keras.tree.flatten(model.input)}
 
 
@@ -86,7 +87,7 @@ def _functional(model):
     import keras
 
     if isinstance(model, keras.Sequential):
-        return keras.Model(model.inputs, model.outputs, name=model.name)
+        return keras.Model(model.inputs[0], model.outputs[0], name=model.name)
     return model
 
 

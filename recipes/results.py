@@ -9,7 +9,10 @@ import pathlib
 import statistics
 import sys
 
+import msgspec
+
 from recipes import files, rundir
+from recipes.errors import RecipeError
 
 FILE = pathlib.Path(__file__).with_name("results.csv")
 _PRECISIONS = ("float32", "float16", "dynamic_int8", "int8", "int16x8")
@@ -67,16 +70,23 @@ def gather(paths):
     files.write_text(FILE, _text([rows[name] for name in sorted(rows)]))
 
 
+def _check(runs):
+    """Raise a `RecipeError` unless these are finished runs of the same values, each with a seed of its own."""
+    first, seeds = runs[0], [run.recipe.seed for run in runs]
+    if twice := [seed for seed in seeds if seeds.count(seed) > 1]:
+        raise RecipeError(f"two runs of {first.recipe.name!r} have seed {twice[0]}; give one run a seed")
+    for run in runs:
+        if not (run.metrics() and (run.path / "export" / "report.json").is_file()):
+            raise RecipeError(f"{run.path} is not finished; go on with `edgezoo run --resume {run.path}`")
+        if msgspec.structs.replace(run.recipe, seed=first.recipe.seed) != first.recipe:
+            raise RecipeError(f"{run.path} and {first.path} were run with different values of {first.recipe.name!r}")
+
+
 def _row(runs):
     from recipes import tasks
-    from recipes.errors import RecipeError
 
+    _check(runs)
     recipe, first = runs[0].recipe, runs[0]
-    for run in runs:
-        import msgspec
-
-        if msgspec.structs.replace(run.recipe, seed=recipe.seed) != recipe:
-            raise RecipeError(f"{run.path} and {first.path} were run with different values of {recipe.name!r}")
     metric = recipe.expected.metric if recipe.expected else tasks.get(recipe.task).HEADLINE
     reached = [run.metrics()["test"][metric] for run in runs]
     environment = rundir.read_json(first.path / "environment.json")
@@ -129,4 +139,7 @@ def _text(rows):
 
 
 if __name__ == "__main__":
-    gather(sys.argv[1:])
+    try:
+        gather(sys.argv[1:])
+    except RecipeError as error:
+        sys.exit(f"error: {error}")

@@ -69,7 +69,7 @@ def _halved(model, tensor):
 
     values = flatbuffer.constant(model, tensor)
     largest = float(np.abs(values).max())
-    if largest > np.finfo(np.float16).max:
+    if largest > float(np.finfo(np.float16).max):
         raise ExportError(
             f"the weights of {tensor.name.decode()!r} reach {largest:g}, more than float16 can hold"
             " (65504). Use float32 or dynamic_int8, or train with weight decay."

@@ -8,9 +8,9 @@ def main():
     """Run the command line; exits 0, 1 (a bar missed, a run that failed) or 2 (bad input)."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("KERAS_BACKEND", "tensorflow")
-    if "--debug" in sys.argv:  # wherever it stands on the line
-        sys.argv.remove("--debug")
-        os.environ["EDGEZOO_DEBUG"] = "1"
+    from recipes.cli import guard
     from recipes.cli.app import app
 
-    app(prog_name="edgezoo")
+    arguments = [a for a in sys.argv[1:] if a != "--debug"]  # wherever it stands on the line
+    guard.tracebacks = len(arguments) < len(sys.argv) - 1
+    app(arguments, prog_name="edgezoo")

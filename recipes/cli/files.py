@@ -1,5 +1,6 @@
 """`edgezoo evaluate`, `edgezoo export` and `edgezoo benchmark`: verbs on runs and files."""
 
+import contextlib
 import pathlib
 from typing import Annotated
 
@@ -38,12 +39,26 @@ def predictor(target, recipe):
     from recipes import rundir, tasks
 
     chosen = recipe_for(target, recipe)
+    output.load_keras()
     if target.suffix == ".tflite":
         import export
 
-        return chosen, export.load(existing(target))
+        with _naming(existing(target)):
+            return chosen, export.load(target)
     model = rundir.load_model(existing(target)) if target.suffix == ".keras" else rundir.open_run(target).model()
     return chosen, tasks.keras_predictor(model)
+
+
+@contextlib.contextmanager
+def _naming(file):
+    """An `export.InvalidFile` within the block says which file it is about."""
+    import export
+    from recipes.errors import RecipeError
+
+    try:
+        yield
+    except export.InvalidFile as error:
+        raise RecipeError(f"{file}: {error}") from error
 
 
 def recipe_for(target, name=None):
@@ -88,8 +103,10 @@ def export(
     from recipes.cli.report import print_report
 
     precisions = _precisions(precision)
+    existing(target)
+    output.load_keras()
     with output.progress(quiet=as_json) as progress:
-        if existing(target).is_dir():
+        if target.is_dir():
             report, folder = _export_run(target, precisions, calibration, out, progress)
         else:
             report, folder = _export_model(target, precisions, calibration, out, progress)
@@ -176,6 +193,10 @@ def load_array(path):
         raise RecipeError(f"{path} is no .npy array that can be read: {error}") from error
     if not isinstance(array, np.ndarray) or array.dtype.kind not in "uif":
         raise RecipeError(f"{path} does not hold one array of numbers")
+    if not array.size:
+        raise RecipeError(f"{path} has the shape {array.shape}: it is empty")
+    if not np.isfinite(array).all():
+        raise RecipeError(f"{path} holds values that are not finite (NaN or infinity)")
     return array.astype(np.float32) / (255 if array.dtype == np.uint8 else 1)
 
 
@@ -194,7 +215,10 @@ def benchmark(
 
     import export
 
-    measured = [(file, export.benchmark(existing(file), threads=threads, runs=runs, warmup=warmup)) for file in files]
+    measured = []
+    for file in files:
+        with _naming(existing(file)):
+            measured.append((file, export.benchmark(file, threads=threads, runs=runs, warmup=warmup)))
     if as_json:
         output.print_json([{"file": str(f), **dataclasses.asdict(m)} for f, m in measured])
         return

@@ -1,12 +1,12 @@
 """Errors as a person wants them: one clear message and an exit code; a traceback with `--debug`."""
 
 import functools
-import os
 
 import typer
 
 from recipes.cli import output
 
+tracebacks = False  # `--debug` asks for them
 
 def guarded(verb):
     """`verb`, whose errors end in a message and exit code 2 (what the user gave) or 1 (what went wrong)."""
@@ -21,7 +21,7 @@ def guarded(verb):
             output.say(str(interrupt) or "interrupted; what was finished is kept", "error: ", "bold red")
             raise typer.Exit(1) from None
         except Exception as error:
-            if os.environ.get("EDGEZOO_DEBUG"):
+            if tracebacks:
                 raise
             output.say(_message(error), "error: ", "bold red")
             raise typer.Exit(_code(error)) from None

@@ -134,6 +134,7 @@ def _show_model(name, as_json):
 
     import zoo
 
+    output.load_keras()
     description = zoo.describe(zoo.create(name))
     if as_json:
         output.print_json(dataclasses.asdict(description))

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import os
 import sys
 
 
@@ -43,6 +44,19 @@ def say(message, lead="", style=""):
 
     text = Text.assemble((lead, style), message)
     Console(stderr=True, soft_wrap=True).print(text, highlight=False)
+
+
+def load_keras():
+    """Import Keras and its backend, without the lines that TensorFlow prints before it can be told not to."""
+    kept = os.dup(2)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        import keras  # noqa: F401
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
 
 
 @contextlib.contextmanager

@@ -69,13 +69,16 @@ def _open(recipe, out, seed, values, resume, quiet):
     if resume:
         if recipe or out or seed is not None or values:
             raise RecipeError("--resume DIR goes on with a run as it was started; give no recipe, --out, --seed or --set")
-        return rundir.open_run(resume)
+        opened = rundir.open_run(resume)
+        output.load_keras()
+        return opened
     if not recipe:
         raise RecipeError(f"which recipe? One of: {', '.join(registry.names())}")
     assignments = registry.parse_assignments(values or [])
     if seed is not None:
         assignments["seed"] = seed
     chosen = registry.get(recipe, **assignments)
+    output.load_keras()
     with output.progress(quiet) as progress:
         return pipeline.start(chosen, out, progress)
 

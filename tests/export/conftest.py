@@ -129,17 +129,27 @@ def build(builder):
 @pytest.fixture(scope="session", params=BUILDERS, ids=lambda builder: builder.__name__)
 def net(request):
     """Every model in turn, with a file of every precision in `files`."""
-    made = build(request.param)
-    made.files = export.convert(made.model, calibration=made.calibration, signatures=made.signatures)
+    return converted(request.param)
+
+
+def converted(builder):
+    made = build(builder)
+    made.files = export.convert(
+        made.model, calibration=made.calibration, signatures=made.signatures
+    )
     return made
 
 
 @pytest.fixture(scope="session")
 def classifier():
     """One model with its files, for tests that need any."""
-    made = build(conv_bn_relu)
-    made.files = export.convert(made.model, calibration=made.calibration)
-    return made
+    return converted(conv_bn_relu)
+
+
+@pytest.fixture(scope="session")
+def coder():
+    """A model of three signatures, with its files."""
+    return converted(autoencoder)
 
 
 @pytest.fixture(scope="session")

@@ -1,8 +1,8 @@
 """Every kind of model at every precision, against Keras, TensorFlow and plain arithmetic."""
 
+import os
 import subprocess
 import sys
-import textwrap
 
 import keras
 import numpy as np
@@ -64,6 +64,7 @@ def test_folds_into_few_operators(net):
     assert export.inspect(net.files["int8"]).operators == net.operators
 
 
+@pytest.mark.filterwarnings("ignore:.*tf.lite.Interpreter is deprecated")
 def test_int8_equals_tensorflows_reference_kernels(net):
     content = net.files["int8"]
     interpreter = tf.lite.Interpreter(
@@ -73,16 +74,15 @@ def test_int8_equals_tensorflows_reference_kernels(net):
     predict = export.load(content)
     for name, samples in net.samples.items():
         run = interpreter.get_signature_runner(name)
-        found = predict.raw(samples[:4], name)
-        for index in range(4):
-            (key, detail), = run.get_input_details().items()
-            scale, zero_point = detail["quantization"]
+        found = predict.raw(samples[:8], name)
+        ((key, detail),) = run.get_input_details().items()
+        scale, zero_point = detail["quantization"]
+        for index in range(8):
             stored = np.clip(np.round(samples[index : index + 1] / scale) + zero_point, -128, 127)
             for output, values in run(**{key: stored.astype(np.int8)}).items():
-                difference = values[0].astype(int) - found[output][index]
-                # Kernels may round a step apart; the error of an early layer can grow to two.
-                assert np.abs(difference).max() <= 2
-                assert np.abs(difference).mean() <= 0.3
+                difference = np.abs(values[0].astype(int) - found[output][index])
+                # Kernels may round a step apart, which later layers can make two.
+                assert difference.max() <= 2
 
 
 def test_dense_layer_equals_integer_arithmetic(chain):
@@ -90,8 +90,8 @@ def test_dense_layer_equals_integer_arithmetic(chain):
     samples = np.random.default_rng(0).normal(size=(64, 24)).astype(np.float32)
     content = export.to_tflite(model, "int8", [samples])
     predict = export.load(content)
-    source, = predict.contents.signatures["serving_default"].inputs
-    target, = predict.contents.signatures["serving_default"].outputs
+    (source,) = predict.contents.signatures["serving_default"].inputs
+    (target,) = predict.contents.signatures["serving_default"].outputs
 
     kernel, bias = model.get_layer("dense").get_weights()
     scales = np.abs(kernel).max(0) / 127
@@ -105,22 +105,23 @@ def test_dense_layer_equals_integer_arithmetic(chain):
     assert np.mean(difference != 0) < 0.01
 
 
-def test_float16_equals_keras_with_rounded_weights(classifier):
-    rounded = keras.models.clone_model(classifier.model)
-    model = flatbuffer.parse(classifier.files["float32"])
-    halves = flatbuffer.parse(classifier.files["float16"])
-    widened = {}
-    for graph in halves.subgraphs:
-        for tensor in graph.tensors:
-            if flatbuffer.type_name(tensor.type) == "float16":
-                widened[tensor.name] = flatbuffer.constant(halves, tensor)
-    assert len(widened) == 3
-    for graph in model.subgraphs:
-        for tensor in graph.tensors:
-            if tensor.name in widened:
-                expected = flatbuffer.constant(model, tensor).astype(np.float16)
-                assert np.array_equal(widened[tensor.name], expected)
-    assert rounded.count_params() == classifier.model.count_params()
+def test_float16_weights_are_the_rounded_float32_weights(classifier):
+    halves = weights_of(classifier.files["float16"], "float16")
+    wholes = weights_of(classifier.files["float32"], "float32")
+    assert len(halves) == 3
+    for name, values in halves.items():
+        assert np.array_equal(values, wholes[name].astype(np.float16))
+        assert not np.array_equal(values, wholes[name])
+
+
+def weights_of(content, dtype):
+    model = flatbuffer.parse(content)
+    return {
+        tensor.name: flatbuffer.constant(model, tensor)
+        for graph in model.subgraphs
+        for tensor in graph.tensors
+        if flatbuffer.type_name(tensor.type) == dtype
+    }
 
 
 def test_ranges_hold_the_rarest_sample(chain):
@@ -136,19 +137,19 @@ def test_ranges_hold_the_rarest_sample(chain):
     assert target.scale == pytest.approx((outputs.max() - outputs.min()) / 255, rel=1e-4)
 
 
-def test_signatures_share_their_weights(net):
-    if not net.signatures:
-        pytest.skip("this model has one signature")
-    weights = 4 * sum(w.size for w in net.model.get_weights() if w.ndim > 1)
-    for precision, share in (("float32", 1), ("float16", 2), ("dynamic_int8", 4), ("int8", 4)):
-        contents = export.inspect(net.files[precision])
-        assert list(contents.signatures)[0] == "reconstruct"
-        stored = {"float32": "float32", "float16": "float16"}.get(precision, "int8")
-        extra = contents.constants[stored] - weights // share
-        biases = 4 * sum(w.size for w in net.model.get_weights() if w.ndim == 1)
-        assert 0 <= extra <= biases
+@pytest.mark.parametrize(
+    ("precision", "stored", "width"),
+    [("float32", "float32", 4), ("float16", "float16", 2), ("dynamic_int8", "int8", 1), ("int8", "int8", 1)],
+)
+def test_signatures_share_their_weights(coder, precision, stored, width):
+    contents = export.inspect(coder.files[precision])
+    assert list(contents.signatures) == ["reconstruct", "decode", "encode"]
+    kernels = sum(w.size for w in coder.model.get_weights() if w.ndim > 1)
+    biases = sum(w.size for w in coder.model.get_weights() if w.ndim == 1)
+    assert 0 <= contents.constants[stored] - width * kernels <= width * biases
 
 
+@pytest.mark.filterwarnings("ignore:.*tf.lite.Interpreter is deprecated")
 def test_the_main_signature_is_the_first_graph(net):
     """A runtime without signatures, such as TensorFlow Lite Micro, runs the first graph."""
     interpreter = tf.lite.Interpreter(model_content=net.files["float32"])
@@ -162,31 +163,33 @@ def test_the_main_signature_is_the_first_graph(net):
 
 
 SAME = """
-    import sys, hashlib
-    sys.path[:0] = {path!r}
-    import numpy as np, keras, export
-    keras.utils.set_random_seed(7)
-    image = keras.Input((8, 8, 3), name="image")
-    x = keras.layers.Conv2D(4, 3, activation="elu", name="conv")(image)
-    x = keras.layers.LayerNormalization(name="norm")(x)
-    outputs = {{"b": keras.layers.Conv2D(2, 1, name="b")(x), "a": keras.layers.Conv2D(3, 1, name="a")(x)}}
-    model = keras.Model(image, outputs, name="net")
-    samples = np.random.default_rng(0).random((16, 8, 8, 3), np.float32)
-    for precision, content in export.convert(model, calibration=[samples]).items():
-        print(precision, hashlib.sha256(content).hexdigest())
+import hashlib, keras, numpy, export
+keras.utils.set_random_seed(7)
+image = keras.Input((8, 8, 3), name="image")
+x = keras.layers.Conv2D(4, 3, activation="elu", name="conv")(image)
+x = keras.layers.LayerNormalization(name="norm")(x)
+outputs = {name: keras.layers.Conv2D(2, 1, name=name)(x) for name in ("second", "first")}
+model = keras.Model(image, outputs, name="net")
+samples = numpy.random.default_rng(0).random((16, 8, 8, 3), numpy.float32)
+files = export.convert(model, calibration=[samples])
+for precision, content in files.items():
+    print(precision, hashlib.sha256(content).hexdigest())
 """
 
 
-def test_the_same_bytes_in_every_process(monkeypatch):
-    script = textwrap.dedent(SAME.format(path=sys.path))
-    seen = set()
-    for seed in ("1", "2"):
-        monkeypatch.setenv("PYTHONHASHSEED", seed)
-        run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
-        lines = [line for line in run.stdout.splitlines() if line.split()[0] in export.PRECISIONS]
-        assert len(lines) == len(export.PRECISIONS)
-        seen.add(tuple(lines))
-    assert len(seen) == 1
+def test_the_same_bytes_in_every_process(capfd):
+    """TensorFlow's quantiser takes part too: it is needed for ELU."""
+    exec(SAME, {})
+    here = capfd.readouterr().out
+    env = {**os.environ, "PYTHONHASHSEED": "5", "PYTHONPATH": os.pathsep.join(sys.path)}
+    run = subprocess.run([sys.executable, "-c", SAME], capture_output=True, text=True, env=env)
+    assert hashes(run.stdout) == hashes(here), run.stderr
+    assert list(hashes(here)) == list(export.PRECISIONS)
+
+
+def hashes(text):
+    lines = [line.split() for line in text.splitlines()]
+    return {words[0]: words[1] for words in lines if words and words[0] in export.PRECISIONS}
 
 
 def test_calibration_in_other_batches_gives_the_same_bytes(classifier):

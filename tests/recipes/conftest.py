@@ -26,7 +26,6 @@ def edgezoo(monkeypatch, capsys):
     from recipes.cli import main
 
     def call(*arguments):
-        monkeypatch.delenv("EDGEZOO_DEBUG", raising=False)
         monkeypatch.setattr(sys, "argv", ["edgezoo", *map(str, arguments)])
         capsys.readouterr()
         try:

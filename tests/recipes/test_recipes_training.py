@@ -134,7 +134,7 @@ def test_run_goes_on_from_the_last_good_checkpoint(diverged):
 
 
 def test_learning_rate_that_is_far_too_large(edgezoo, tmp_path):
-    settings = ["epochs=2", "batch_size=256", "optimizer.learning_rate=1e30", "optimizer.name=sgd", "optimizer.warmup=0"]
+    settings = ["epochs=2", "batch_size=256", "optimizer.learning_rate=1e38", "optimizer.name=sgd", "optimizer.warmup=0"]
     ended = edgezoo("train", "lenet5_digits", "--out", tmp_path / "a", *[p for s in settings for p in ("--set", s)])
     assert ended.code == 1
     assert "not a number after epoch 1" in ended.err and "learning_rate" in ended.err

@@ -35,7 +35,11 @@ def execute(notebook, folder):
         "MPLBACKEND": "module://matplotlib_inline.backend_inline",
     }
     client = nbclient.NotebookClient(
-        notebook, km=manager, timeout=600, resources={"metadata": {"path": str(work)}}
+        notebook,
+        km=manager,
+        timeout=600,
+        record_timing=False,
+        resources={"metadata": {"path": str(work)}},
     )
     client.execute(env=environment, cleanup_kc=True)
     return work

@@ -84,16 +84,9 @@ def operators_of(model, folder):
 
 
 @pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="converts a SavedModel")
-@pytest.mark.parametrize(
-    ("layer", "expected"),
-    [
-        (NearestUpsampling2D(2), ["RESIZE_NEAREST_NEIGHBOR"]),
-        (keras.layers.UpSampling2D(2), ["RESHAPE", "TILE", "RESHAPE", "TILE"]),
-    ],
-    ids=["ours", "keras"],
-)
-def test_is_one_operator_on_the_edge(layer, expected, tmp_path):
-    model = keras.Sequential([keras.Input((4, 5, 3)), layer])
-    operators = operators_of(model, tmp_path / "saved_model")
-    assert [name for name in operators if name in expected] == expected
-    assert len(operators) <= len(expected) + 1
+def test_is_one_operator_on_the_edge(tmp_path):
+    """One where Keras's own layer needs several, which is why this layer exists."""
+    ours = keras.Sequential([keras.Input((4, 5, 3)), NearestUpsampling2D(2)])
+    theirs = keras.Sequential([keras.Input((4, 5, 3)), keras.layers.UpSampling2D(2)])
+    assert operators_of(ours, tmp_path / "ours") == ["RESIZE_NEAREST_NEIGHBOR"]
+    assert operators_of(theirs, tmp_path / "theirs").count("TILE") == 2

@@ -1,0 +1,159 @@
+"""What may be exported and how it may be called: every shape of inputs, outputs and arguments."""
+
+import os
+import subprocess
+import sys
+
+import keras
+import numpy as np
+import pytest
+
+import export
+
+L = keras.layers
+
+
+def vectors(width, count=24, seed=0):
+    return np.random.default_rng(seed).normal(size=(count, width)).astype(np.float32)
+
+
+def inputs():
+    return keras.Input((5,), name="left"), keras.Input((3,), name="right")
+
+
+def test_several_inputs_in_a_list():
+    left, right = inputs()
+    model = keras.Model([left, right], L.Dense(2, name="sum")(L.Concatenate()([left, right])))
+    data = {"left": vectors(5), "right": vectors(3)}
+    content = export.to_tflite(model, "int8", [data])
+    assert export.verify(model, content, [data]).passed
+    listed = export.load(content)([data["left"], data["right"]])
+    assert np.array_equal(listed, export.load(content)(data))
+
+
+def test_several_inputs_in_a_dict_go_by_its_keys():
+    left, right = inputs()
+    model = keras.Model({"right": right, "left": left}, L.Dense(2)(left) + L.Dense(2)(right))
+    data = {"left": vectors(5), "right": vectors(3)}
+    content = export.to_tflite(model, "int8", [data])
+    names = [tensor.name for tensor in export.inspect(content).signatures["serving_default"].inputs]
+    assert sorted(names) == ["left", "right"]
+    assert export.verify(model, content, [data]).passed
+
+
+def test_outputs_of_one_layer_get_names_of_their_own():
+    x = keras.Input((4,), name="x")
+    model = keras.Model(x, keras.ops.split(L.Dense(6, name="dense")(x), 2, axis=-1))
+    data = vectors(4)
+    found = export.load(export.to_tflite(model))(data)
+    for expected, values in zip(model.predict(data, verbose=0), found.values(), strict=True):
+        assert np.allclose(expected, values, atol=1e-5)
+
+
+def test_sequential_models():
+    model = keras.Sequential([keras.Input((4,)), L.Dense(3), L.Dropout(0.5), L.Dense(2)])
+    assert export.verify(model, export.to_tflite(model), [vectors(4)]).passed
+
+
+def test_integer_inputs_stay_integers():
+    tokens = keras.Input((6,), dtype="int32", name="tokens")
+    x = L.GlobalAveragePooling1D()(L.Embedding(10, 4)(tokens))
+    model = keras.Model(tokens, L.Dense(3)(x))
+    data = np.random.default_rng(0).integers(0, 10, (24, 6)).astype(np.int32)
+    content = export.to_tflite(model, "int8", [data])
+    assert export.inspect(content).float_tensors == ()
+    assert export.verify(model, content, [data]).passed
+
+
+def test_dropout_is_off(chain):
+    model = chain((4,), L.Dense(8), L.Dropout(0.9), L.GaussianNoise(1.0), L.Dense(2))
+    data = vectors(4)
+    assert np.allclose(export.load(export.to_tflite(model))(data), model.predict(data, verbose=0), atol=1e-5)
+
+
+def test_a_saved_model_takes_one_sample(classifier, tmp_path):
+    import tensorflow as tf
+
+    folder = export.to_saved_model(classifier.model, tmp_path / "deep" / "saved_model")
+    serve = tf.saved_model.load(folder).signatures["serving_default"]
+    assert serve.structured_input_signature[1]["image"].shape == (1, 12, 12, 3)
+    image = classifier.main[:1]
+    expected = classifier.model.predict(image, verbose=0)
+    assert np.allclose(serve(image=tf.constant(image))["logits"], expected, atol=1e-5)
+    assert export.to_saved_model(classifier.model, folder) == folder
+
+
+def test_a_file_from_a_saved_model_at_hand_is_the_same(classifier, tmp_path):
+    folder = export.to_saved_model(classifier.model, tmp_path / "saved_model")
+    files = export.convert(classifier.model, ["float32"], saved_model=folder)
+    assert files["float32"] == classifier.files["float32"]
+
+
+def test_progress_is_reported_in_order(classifier):
+    seen = []
+    export.convert(classifier.model, ["float32", "float16"], progress=lambda *step: seen.append(step))
+    assert seen[0][2] == 2
+    assert [stage for stage, *_ in seen][-3:] == ["float32", "float16", "done"]
+    assert [done for _, done, _ in seen] == sorted(done for _, done, _ in seen)
+
+
+@pytest.mark.parametrize(
+    ("precision", "hint"), [("int9", "int8"), ("flot32", "float32"), ("", "float32")]
+)
+def test_an_unknown_precision_is_answered_with_the_possible_ones(classifier, precision, hint):
+    with pytest.raises(export.InvalidInput, match=hint) as refused:
+        export.to_tflite(classifier.model, precision)
+    assert repr(precision) in str(refused.value)
+
+
+def test_no_precision_at_all(classifier):
+    with pytest.raises(export.InvalidInput, match="No precision"):
+        export.convert(classifier.model, [])
+
+
+def test_models_that_can_not_be_exported():
+    x = keras.Input((None, 3), name="x")
+    with pytest.raises(export.InvalidInput, match="every axis"):
+        export.to_tflite(keras.Model(x, L.Conv1D(2, 3)(x)))
+    with pytest.raises(export.InvalidInput, match="must be a keras.Model"):
+        export.to_tflite(lambda x: x)
+
+    class Written(keras.Model):
+        def call(self, x):
+            return x
+
+    with pytest.raises(export.InvalidInput, match="no symbolic inputs"):
+        export.to_tflite(Written())
+
+
+@pytest.mark.parametrize("signatures", [{}, ["encode"], {"not a name": None}, {"encode": 3}])
+def test_signatures_must_be_named_models(classifier, signatures):
+    with pytest.raises(export.InvalidInput):
+        export.to_tflite(classifier.model, signatures=signatures)
+
+
+def test_a_layer_that_fails_is_quoted(chain):
+    class Fragile(L.Layer):
+        broken = False
+
+        def call(self, x):
+            if self.broken:
+                raise KeyError("no such thing")
+            return x
+
+    model = chain((2,), Fragile(name="fragile"))
+    model.get_layer("fragile").broken = True
+    with pytest.raises(export.ExportError, match="'chain'.*no such thing"):
+        export.to_tflite(model)
+
+
+def test_another_backend_is_refused_with_the_way_out():
+    script = (
+        "import keras, export\n"
+        "x = keras.Input((2,))\n"
+        "try: export.to_tflite(keras.Model(x, keras.layers.Dense(1)(x)))\n"
+        "except export.InvalidInput as error: print(error)"
+    )
+    env = {**os.environ, "KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu", "PYTHONPATH": os.pathsep.join(sys.path)}
+    run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, env=env)
+    assert "KERAS_BACKEND=tensorflow" in run.stdout, run.stderr

@@ -1,0 +1,66 @@
+"""Every recipe goes through its parts once: data, architecture, two training steps, score."""
+
+import math
+
+import numpy as np
+import pytest
+
+import recipes
+from recipes import pipeline, registry, tasks
+from recipes.data import feeding, prepared
+from recipes.training import batch_norm, fit
+
+SHAPES = [(8, 8, 1), (28, 28, 1), (32, 32, 3), (96, 96, 3), (30, 50, 3)]
+LIMITS = {"separable_cnn_fashion_mnist": 60_000}
+
+
+def in_memory(shape, classes=4, count=40):
+    """A prepared set of random images."""
+    rng = np.random.default_rng(0)
+    x = rng.integers(0, 256, (count, *shape), np.uint8)
+    split = prepared.Split(x, np.arange(count, dtype=np.int32) % classes)
+    return prepared.Prepared("random", split, split, tuple(map(str, range(classes))), "made up")
+
+
+def step(recipe, data):
+    """Two training steps, then the score over a few test images."""
+    model = pipeline.build(recipe, data)
+    train, _ = fit.split_validation(recipe, data, seed=0)
+    batches = feeding.Batches(train, min(8, train.size), shuffle=0)
+    trainee = fit.compile_trainee(recipe, model, 2, seed=0)
+    with batch_norm.fused(model):
+        losses = [trainee.train_on_batch(*batches[i], return_dict=True)["loss"] for i in range(2)]
+    assert all(math.isfinite(loss) for loss in losses)
+    some = feeding.Batches(data.test.take(range(12)), 8, binarize=recipe.features.binarize)
+    scores = tasks.get(recipe.task).score(tasks.keras_predictor(model), [some[i] for i in range(len(some))])
+    assert all(math.isfinite(score) for score in scores.values())
+    return model, scores
+
+
+@pytest.mark.parametrize("name", recipes.names())
+def test_recipe_trains_and_is_scored(name, real_data):
+    recipe = recipes.get(name)
+    real_data(recipe.data)
+    if recipe.features.front_end != "none":
+        data = in_memory((49, 40 if recipe.features.front_end == "log_mel" else 10, 1), classes=10)
+    else:
+        data = pipeline.prepare(recipe)
+    model, scores = step(recipe, data)
+    assert recipe.expected.metric in scores | {"relative_to_pca": None}
+    assert model.count_params() <= LIMITS.get(name, math.inf)
+
+
+@pytest.mark.parametrize("name", [n for n in recipes.names() if recipes.get(n).features.front_end == "none"])
+def test_recipe_takes_images_of_other_data_sets(name):
+    for shape in SHAPES:
+        model = pipeline.build(recipes.get(name), in_memory(shape))
+        assert model.input_shape[1:] == shape
+        if recipes.get(name).task == "classification":
+            assert model.output_shape == (None, 4)
+        else:
+            assert model.output_shape[1:] == shape
+
+
+def test_small_set_trains(tmp_path):
+    recipe = registry.get("lenet5_digits", batch_size=500)
+    step(recipe, in_memory((28, 28, 1), classes=2, count=12))
