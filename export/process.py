@@ -114,8 +114,7 @@ class Worker:
         try:
             self._process.stdin.write(json.dumps(request).encode() + b"\n")
             self._process.stdin.flush()
-            for line in self._process.stdout:
-                message = json.loads(line)
+            for message in filter(None, map(_message, self._process.stdout)):
                 if "result" in message:
                     return message["result"]
                 if "error" in message:
@@ -136,6 +135,15 @@ class Worker:
     def _expire(process, expired):
         expired.set()
         process.kill()
+
+
+def _message(line):
+    """A line from the child as a message; None for what something else printed there."""
+    try:
+        message = json.loads(line)
+    except ValueError:
+        return None
+    return message if isinstance(message, dict) else None
 
 
 def _ending(code):

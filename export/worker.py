@@ -203,7 +203,8 @@ def main():
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
     def reply(message):
-        replies.write(json.dumps(message) + "\n")
+        # What was printed before may lack its line's end.
+        replies.write("\n" + json.dumps(message) + "\n")
         replies.flush()
 
     for line in sys.stdin:

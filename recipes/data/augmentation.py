@@ -34,7 +34,15 @@ def layers(augmentation, seed):
     stack = []
     if any(augmentation.translation):
         height, width = augmentation.translation
-        stack.append(keras.layers.RandomTranslation(height, width, fill_mode="constant", seed=seed + 1))
+        stack.append(
+            keras.layers.RandomTranslation(
+                height,
+                width,
+                fill_mode="constant",
+                interpolation="nearest",  # whole pixels: bilinear shifts blur what is trained on, not what is tested
+                seed=seed + 1,
+            )
+        )
     if augmentation.rotation:
         stack.append(keras.layers.RandomRotation(augmentation.rotation, fill_mode="constant", seed=seed + 2))
     if any(augmentation.zoom):

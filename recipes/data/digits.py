@@ -4,12 +4,14 @@ Alpaydin and Kaynak, "Optical Recognition of Handwritten Digits", UCI Machine Le
 https://doi.org/10.24432/C50P49: the test part of that set, 8×8 pixels of 17 grey levels.
 """
 
+import collections
+
 import numpy as np
 import tensorflow_datasets as tfds
 
 
 class Digits(tfds.core.GeneratorBasedBuilder):
-    """1,797 real digits of 8×8 pixels; every fifth example is in the test split."""
+    """1,797 real digits of 8×8 pixels; every fifth example of each class is in the test split."""
 
     VERSION = tfds.core.Version("1.0.0")
 
@@ -36,6 +38,8 @@ class Digits(tfds.core.GeneratorBasedBuilder):
 
         digits = load_digits()
         images = np.rint(digits.images * (255 / 16)).astype(np.uint8)[..., None]  # 0…16 → 0…255
-        for i, (image, label) in enumerate(zip(images, digits.target, strict=True)):
-            if (i % 5 == 4) == test:
-                yield i, {"image": image, "label": int(label)}
+        seen = collections.Counter()
+        for i, (image, label) in enumerate(zip(images, digits.target.tolist(), strict=True)):
+            seen[label] += 1
+            if (seen[label] % 5 == 0) == test:
+                yield i, {"image": image, "label": label}

@@ -142,10 +142,14 @@ def test_a_segmentation_fault_is_told_with_what_was_going_on(worker, chain, tmp_
 
 
 def test_noise_on_standard_output_does_not_disturb_the_answers(worker, light_file, monkeypatch):
-    """LiteRT and TensorFlow print as they please; so does anything that Python loads at start."""
+    """Libraries print as they please, also before the script runs and without an end of line."""
     noisy = Path(light_file).parent / "noisy"
-    noisy.mkdir(exist_ok=True)
-    (noisy / "sitecustomize.py").write_text("import os; os.write(2, b'noise')")
+    noisy.mkdir()
+    (noisy / "sitecustomize.py").write_text(
+        "import os, sys\n"
+        "os.write(1, b'12\\nno end')\n"
+        "sys.addaudithook(lambda event, _: event == 'import' and os.write(1, b'loading'))\n"
+    )
     monkeypatch.setenv("PYTHONPATH", str(noisy))
     assert worker.call("run", file=light_file) is None
 
