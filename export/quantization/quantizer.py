@@ -34,6 +34,7 @@ def apply(float_file, recipe, samples=None):
     for graph in model.subgraphs:
         _type_unread_outputs(graph)
         _relax_relu6(graph)
+        pass
     return flatbuffer.serialise(model)
 
 
@@ -77,3 +78,14 @@ def _relax_relu6(graph):
         spread = graph.tensors[operator.outputs[0]].quantization
         if spread is not None and spread.scale is not None and 6 / spread.scale[0] >= 2**31:
             operator.builtinOptions.fusedActivationFunction = codes.RELU
+
+
+def _allow_any_scale(graph):
+    """Keep int16 additions off a kernel for scales that are powers of two.
+
+    It is chosen where calibrated scales happen to be close to such powers, as after scaling images
+    to [-1, 1], and refuses an input with a larger scale than the output.
+    """
+    for operator in graph.operators:
+        if hasattr(operator.builtinOptions, "potScaleInt16"):
+            operator.builtinOptions.potScaleInt16 = False

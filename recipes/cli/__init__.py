@@ -1,5 +1,6 @@
 """The command line: `edgezoo VERB …`. Each verb imports what is heavy when it is called."""
 
+import logging
 import os
 import sys
 
@@ -8,6 +9,7 @@ def main():
     """Run the command line; exits 0, 1 (a bar missed, a run that failed) or 2 (bad input)."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)  # its remarks on tracing and paths
     from recipes.cli import guard
     from recipes.cli.app import app
 

@@ -104,6 +104,16 @@ def test_a_tiny_scale_does_not_overflow_relu6(chain):
     assert error < 0.03 * expected.std()
 
 
+def test_images_scaled_to_both_signs_in_int16(chain):
+    """The scales of 2 x - 1 are powers of two, for which LiteRT has a kernel of its own."""
+    model = chain((6, 6, 3), L.Rescaling(2.0, offset=-1.0), L.Conv2D(4, 3, padding="same"))
+    x = np.random.default_rng(0).random((16, 6, 6, 3), np.float32)
+    x[0, 0, 0], x[0, 0, 1] = 0, 1
+    content = export.to_tflite(model, "int16x8", [x])
+    assert "ADD" in export.inspect(content).operators
+    assert export.verify(model, content, [x]).agreements[0].rms_error < 0.03
+
+
 REFUSED = {
     "a loop": ((L.LSTM(4),), (5, 2), "int8", ["WHILE", "unroll=True"]),
     "no integer kernel": ((L.Conv3D(2, 2),), (4, 4, 4, 1), "int8", ["CONV_3D", "dynamic_int8"]),
