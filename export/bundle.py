@@ -4,6 +4,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,14 +14,14 @@ from .contents import inspect
 from .environment import versions
 from .errors import ExportError, InvalidInput
 from .markdown import to_markdown
-from .precisions import CALIBRATED, PRECISIONS, check_precision, check_precisions
+from .precisions import PRECISIONS, check_precision, check_precisions
 from .predictor import load
 from .process import TIMEOUT
-from .quantization.calibration import check_given, count
+from .quantization.calibration import count
 from .report import Calibration, FileReport, Report
 from .saved_model import to_saved_model
 from .signatures import named_models
-from .tflite import derive, float_conversion
+from .tflite import check_calibration, derive, float_conversion
 from .verification import verify
 
 
@@ -71,11 +72,11 @@ def export_model(
         InvalidInput: An argument does not fit.
     """
     precisions = check_precisions(("float32", *check_precisions(precisions)))
-    if any(precision in CALIBRATED for precision in precisions):
-        calibration = check_given(calibration, "int8 or int16x8")
+    parts = named_models(model, signatures)
+    calibration = check_calibration(parts, precisions, calibration)
     work = _Work(
         model=model,
-        parts=named_models(model, signatures),
+        parts=parts,
         name=name or model.name,
         precisions=precisions,
         calibration=calibration,
@@ -109,18 +110,17 @@ class _Work:
 
     def write(self, directory):
         """Make everything beside its final place, then move it there."""
-        try:
+        with _writing(directory):
             directory.mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryDirectory(dir=directory, prefix=".writing-") as folder:
-                report = self.build(Path(folder))
-                (Path(folder) / "report.md").write_text(to_markdown(report), encoding="utf-8")
-                (Path(folder) / "report.json").write_text(report.to_json(), encoding="utf-8")
-                _publish(Path(folder), directory)
-        except OSError as error:
-            raise ExportError(
-                f"{error.filename or directory} can't be written ({error.strerror or error}). Files"
-                " of an earlier export are unchanged; free some space or choose another directory."
-            ) from error
+            folder = Path(tempfile.mkdtemp(dir=directory, prefix=".writing-"))
+        try:
+            report = self.build(folder)
+            with _writing(directory):
+                (folder / "report.md").write_text(to_markdown(report), encoding="utf-8")
+                (folder / "report.json").write_text(report.to_json(), encoding="utf-8")
+                _publish(folder, directory)
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
         self.progress("done", len(self.precisions), len(self.precisions))
         return report
 
@@ -137,7 +137,8 @@ class _Work:
             except ExportError as error:
                 refused[precision] = str(error)
                 continue
-            (folder / f"{precision}.tflite").write_bytes(content)
+            with _writing(folder.parent):
+                (folder / f"{precision}.tflite").write_bytes(content)
             files.append(self.examine(content, precision, files[0].metrics if files else None))
         return Report(
             name=self.name,
@@ -170,6 +171,18 @@ class _Work:
         return Calibration(
             samples=count(self.calibration), description=self.calibration_description
         )
+
+
+@contextmanager
+def _writing(directory):
+    """Failures to write become an `ExportError`; those of the caller's own score do not."""
+    try:
+        yield
+    except OSError as error:
+        raise ExportError(
+            f"{error.filename or directory} can't be written ({error.strerror or error}). Files"
+            " of an earlier export are unchanged; free some space or choose another directory."
+        ) from error
 
 
 def _scored(score, predictor):

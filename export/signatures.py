@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from .contents import Signature, Tensor
 from .errors import InvalidInput
 
 DEFAULT = "serving_default"
@@ -45,6 +46,23 @@ def flat_inputs(model):
     if isinstance(model.input, Mapping):
         return {path[-1]: tensor for path, tensor in keras.tree.flatten_with_path(model.input)}
     return {tensor.name: tensor for tensor in keras.tree.flatten(model.input)}
+
+
+def expected(models):
+    """The inputs and outputs that a float32 file of named models will have."""
+    return {
+        name: Signature(
+            inputs=tuple(_expected(key, tensor) for key, tensor in flat_inputs(model).items()),
+            outputs=tuple(
+                _expected(key, tensor) for key, tensor in named_outputs(model, model.output).items()
+            ),
+        )
+        for name, model in models.items()
+    }
+
+
+def _expected(name, tensor):
+    return Tensor(name=name, shape=(1, *tensor.shape[1:]), dtype=tensor.dtype)
 
 
 def call(model, batch):

@@ -10,11 +10,11 @@ from .errors import ExportError, WorkerDied
 from .precisions import CALIBRATED, PRECISIONS, check_precisions
 from .process import TIMEOUT, JobFailed, shared
 from .quantization import quantize
-from .quantization.calibration import check_given
+from .quantization.calibration import check_given, samples_for
 from .running import check_runs
 from .saved_model import to_saved_model
 from .scratch import scratch_folder
-from .signatures import main_name, named_models
+from .signatures import expected, main_name, named_models
 
 REMEDIES = {
     "Random": (
@@ -71,9 +71,7 @@ def convert(
     """
     precisions = check_precisions(precisions)
     parts = named_models(model, signatures)
-    for precision in precisions:
-        if precision in CALIBRATED:
-            calibration = check_given(calibration, precision)
+    calibration = check_calibration(parts, precisions, calibration)
     report = progress or (lambda stage, done, total: None)
     report("float32", 0, len(precisions))
     float_file = float_conversion(model, parts, saved_model, timeout)
@@ -83,6 +81,20 @@ def convert(
         files[precision] = derive(model, float_file, precision, calibration, timeout)
     report("done", len(precisions), len(precisions))
     return files
+
+
+def check_calibration(parts, precisions, calibration):
+    """The calibration in a form that can be read again, if a precision needs it.
+
+    Raises:
+        InvalidInput: It is missing or does not fit the models; better now than after converting.
+    """
+    for precision in precisions:
+        if precision in CALIBRATED:
+            calibration = check_given(calibration, precision)
+            samples_for(expected(parts), calibration, precision)
+            break
+    return calibration
 
 
 def float_conversion(model, parts, saved_model=None, timeout=TIMEOUT):
@@ -139,7 +151,9 @@ def _refusal(model, text):
         r"'(tf\.\w+)' op is neither", text
     )
     if not flex:
-        return f"Model {model.name!r} can't be converted to float32: {text.strip()[-1500:]}"
+        return (
+            f"Model {model.name!r} can't be converted to float32: {' '.join(text.split())[-1500:]}"
+        )
     names = dict.fromkeys(part.strip().removeprefix("Flex") for part in flex[0].split(","))
     remedy = next(
         (text for key, text in REMEDIES.items() if any(key in name for name in names)), ANY

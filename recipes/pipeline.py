@@ -70,7 +70,7 @@ def start(recipe, out=None, progress=None):
             "`edgezoo list models` shows all"
         )
     if recipe.data.startswith("folder:"):  # a resumed run may begin in another working directory
-        from recipes.data.folders import absolute
+        from recipes.data.places import absolute
 
         recipe = msgspec.structs.replace(recipe, data=absolute(recipe.data))
     build(recipe, prepare(recipe, progress))
@@ -82,7 +82,11 @@ def finish(run, progress=None):
     train(run, progress)
     metrics = evaluate(run, progress)
     report = exported(run) or export_files(run, progress=progress)
-    refused = [f"{p}.tflite could not be made: {why}" for p, why in report.refused.items() if p not in report.required]
+    refused = [
+        f"{p}.tflite could not be made: {why}"
+        for p, why in report.refused.items()
+        if p not in report.required
+    ]
     problems = [*shortfalls(run.recipe, metrics["test"]), *report.problems, *refused]
     return Result(run, metrics["test"], report, tuple(problems))
 
@@ -134,9 +138,10 @@ def evaluate(run, progress=None):
     Returns:
         `{"test": …, "expected": …}`, where `test` holds the task's metrics and what they compare with.
     """
-    if (metrics := run.metrics()):
+    if metrics := run.metrics():
         return metrics
     from recipes import plots, tasks
+    from recipes.data.feeding import test_batches
 
     recipe, data, model = run.recipe, prepare(run.recipe, progress), run.model()
     task = tasks.get(recipe.task)
@@ -150,16 +155,27 @@ def evaluate(run, progress=None):
 
 
 def export_files(run, precisions=None, progress=None):
-    """Export `run` at its recipe's precisions, verified and scored. Returns an `export.Report`."""
+    """Export `run`, verified and scored. Returns an `export.Report`.
+
+    Args:
+        run: A trained run.
+        precisions: Files to make, beside those that are there; the recipe's by default.
+        progress: Called as `progress(stage, done, total)`.
+    """
     import export
     from recipes import tasks
+    from recipes.data.feeding import images, test_batches
 
     recipe, data, model = run.recipe, prepare(run.recipe, progress), run.model()
-    task, precisions = tasks.get(recipe.task), precisions or recipe.precisions
+    task, asked = tasks.get(recipe.task), set(precisions or recipe.precisions)
+    there = {file.stem for file in (run.path / "export").glob("*.tflite")}
+    precisions = tuple(p for p in export.PRECISIONS if p in asked | there)
     train, validation = _subsets(recipe, data)
     chosen = sorted(np.random.default_rng(recipe.seed).permutation(train.size)[: recipe.calibration])
     calibration = task.signature_inputs(model, images(recipe, train.take(chosen)))
-    agreement = task.signature_inputs(model, images(recipe, validation.take(range(min(100, validation.size)))))
+    agreement = task.signature_inputs(
+        model, images(recipe, validation.take(range(min(100, validation.size))))
+    )
 
     def score(predict):
         return task.score(predict, test_batches(recipe, data, progress, "scoring files"))
@@ -170,10 +186,16 @@ def export_files(run, precisions=None, progress=None):
         precisions=precisions,
         signatures=getattr(model, "signatures", None),
         calibration=calibration,
-        calibration_description=f"{len(chosen)} images of the training split of {recipe.data}, drawn with seed {recipe.seed}",
+        calibration_description=(
+            f"{len(chosen)} examples of the training split of {recipe.data}, drawn with seed {recipe.seed}"
+        ),
         batches=agreement,
         score=score,
-        bars={p: export.Bar(task.HEADLINE, *bar, task.HIGHER_IS_BETTER) for p, bar in task.BARS.items() if p in precisions},
+        bars={
+            p: export.Bar(task.HEADLINE, *bar, task.HIGHER_IS_BETTER)
+            for p, bar in task.BARS.items()
+            if p in precisions
+        },
         name=f"{recipe.name}, seed {recipe.seed}",
         progress=progress,
     )
@@ -205,25 +227,6 @@ def shortfalls(recipe, scores):
         return []
     reached = scores[recipe.expected.metric]
     return [f"the Keras model reached {recipe.expected.metric} {reached:.4f}; expected {recipe.expected}"]
-
-
-def images(recipe, subset):
-    """A subset's images as the model is fed them, in one float32 array."""
-    from recipes.data.feeding import Batches
-
-    batches = Batches(subset, 256, binarize=recipe.features.binarize)
-    return np.concatenate([x for x, _ in batches])
-
-
-def test_batches(recipe, data, progress=None, stage="scoring"):
-    """Batches of the test split, in order, told to `progress`."""
-    from recipes.data.feeding import Batches
-
-    batches = Batches(data.test.take(range(len(data.test.y))), 256, binarize=recipe.features.binarize)
-    for i in range(len(batches)):
-        yield batches[i]
-        if progress:
-            progress(stage, i + 1, len(batches))
 
 
 def _subsets(recipe, data):

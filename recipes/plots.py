@@ -12,13 +12,13 @@ def write(run, data, model, predict):
     folder, recipe = run.path / "plots", run.recipe
     learning_curves(folder / "learning_curves.png", run.history(), recipe.name)
     if recipe.task == "classification":
-        from recipes.pipeline import test_batches
+        from recipes.data.feeding import test_batches
         from recipes.tasks.classification import collect
 
         labels, logits = collect(predict, test_batches(recipe, data))
         confusion_matrix(folder / "confusion_matrix.png", labels, logits.argmax(-1), data.classes)
         return
-    from recipes.pipeline import images
+    from recipes.data.feeding import images
 
     originals = images(recipe, data.test.take(range(2 * _COLUMNS)))
     reconstructions(folder / "reconstructions.png", originals, np.asarray(predict(originals)))
@@ -59,7 +59,15 @@ def confusion_matrix(path, labels, guesses, classes):
         for (row, column), share in np.ndenumerate(shares):
             if share >= 0.05:
                 colour = "white" if share > 50 else "black"
-                axis.text(column, row, f"{share:.0f}" if share >= 1 else "<1", ha="center", va="center", fontsize=8, color=colour)
+                axis.text(
+                    column,
+                    row,
+                    f"{share:.0f}" if share >= 1 else "<1",
+                    ha="center",
+                    va="center",
+                    fontsize=8,
+                    color=colour,
+                )
     axis.set_xticks(range(len(classes)), classes, rotation=45, ha="right")
     axis.set_yticks(range(len(classes)), classes)
     axis.set(xlabel="predicted", ylabel="true", title="Test split, percent of each true class")

@@ -1,8 +1,8 @@
 """The parts of README.md that the program writes: the table of results and the picture of a run.
 
-    python -m recipes.readme                  bring the table up to date with `results.csv`
-    python -m recipes.readme --check          tell whether it is: exit status 0 or 1
-    python -m recipes.readme --picture RUN    draw what `edgezoo run` printed about RUN, `docs/run.svg`
+python -m recipes.readme                  bring the table up to date with `results.csv`
+python -m recipes.readme --check          tell whether it is: exit status 0 or 1
+python -m recipes.readme --picture RUN    draw what `edgezoo run` printed about RUN, `docs/run.svg`
 """
 
 import argparse
@@ -32,7 +32,9 @@ def updated(text, rows):
     before, begin, rest = text.partition(BEGIN)
     _, end, after = rest.partition(END)
     if not (begin and end):
-        raise RecipeError(f"the README has no lines {BEGIN!r} and {END!r}, in this order, to write the table between")
+        raise RecipeError(
+            f"the README has no lines {BEGIN!r} and {END!r}, in this order, to write the table between"
+        )
     return f"{before}{BEGIN}\n{table(rows)}\n{END}{after}"
 
 
@@ -98,7 +100,9 @@ def picture(path):
     run = rundir.open_run(path)
     file = run.path / "export" / "report.json"
     if not file.is_file():
-        raise RecipeError(f"{path} is not finished: it has no export/report.json. Go on with `edgezoo run --resume {path}`")
+        raise RecipeError(
+            f"{path} is not finished: it has no export/report.json. Go on with `edgezoo run --resume {path}`"
+        )
     report, scores = msgspec.json.decode(file.read_bytes(), type=export.Report), run.metrics()["test"]
     problems = (*pipeline.shortfalls(run.recipe, scores), *report.problems)
     printed = io.StringIO()
@@ -131,7 +135,9 @@ def _without_web_fonts(svg):
 def main(arguments=None):
     """Write the table or the picture, or check the table; returns the exit status."""
     parser = argparse.ArgumentParser(prog="python -m recipes.readme", description=__doc__.splitlines()[0])
-    parser.add_argument("--check", action="store_true", help="tell whether the table is current; write nothing")
+    parser.add_argument(
+        "--check", action="store_true", help="tell whether the table is current; write nothing"
+    )
     parser.add_argument("--picture", metavar="RUN", help="draw a finished run instead")
     options = parser.parse_args(arguments)
     if options.picture:

@@ -49,7 +49,9 @@ def get(name, /, **overrides):
     """
     _load_catalog()
     if name not in _RECIPES:
-        raise RecipeError(f"there is no recipe {name!r}.{closest(name, _RECIPES)} `edgezoo list recipes` shows all")
+        raise RecipeError(
+            f"there is no recipe {name!r}.{closest(name, _RECIPES)} `edgezoo list recipes` shows all"
+        )
     function = _RECIPES[name]
     summary = inspect.getdoc(function).splitlines()[0]
     return override(msgspec.structs.replace(function(), name=name, summary=summary), overrides)
@@ -145,7 +147,9 @@ def _explained(error, values):
     """msgspec's message, with the user's own input and the possible names where it names a choice."""
     message, _, path = str(error).partition(" - at `$.")
     path = path.rstrip("`")
-    given = next((f"{k}={v}" for k, v in values.items() if path and path.split("[")[0] in (k, k.split(".")[0])), path)
+    given = next(
+        (f"{k}={v}" for k, v in values.items() if path and path.split("[")[0] in (k, k.split(".")[0])), path
+    )
     hint = ""
     if message.startswith("Invalid enum value"):
         kind = _field_type(path.split("[")[0])

@@ -1,6 +1,6 @@
 """`results.csv`: one row a recipe, gathered from finished runs by this program, never typed.
 
-    python -m recipes.results RUN…    take the runs' figures over into the table
+python -m recipes.results RUN…    take the runs' figures over into the table
 """
 
 import collections
@@ -79,7 +79,9 @@ def _check(runs):
         if not (run.metrics() and (run.path / "export" / "report.json").is_file()):
             raise RecipeError(f"{run.path} is not finished; go on with `edgezoo run --resume {run.path}`")
         if msgspec.structs.replace(run.recipe, seed=first.recipe.seed) != first.recipe:
-            raise RecipeError(f"{run.path} and {first.path} were run with different values of {first.recipe.name!r}")
+            raise RecipeError(
+                f"{run.path} and {first.path} were run with different values of {first.recipe.name!r}"
+            )
 
 
 def _row(runs):

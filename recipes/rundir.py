@@ -1,7 +1,8 @@
 """A run's directory: it explains itself and can be gone on with.
 
 `recipe.json`, `environment.json`, `history.csv`, `checkpoints/`, `model.keras`, `metrics.json`,
-`labels.txt` (a class a line), `plots/*.png` and `export/`. A file that is there is whole, so its presence says which part is done.
+`labels.txt` (a class a line), `plots/*.png` and `export/`. A file that is there is whole, so its presence
+says which part is done.
 """
 
 import dataclasses
@@ -19,7 +20,16 @@ from recipes import files, registry
 from recipes.errors import RecipeError
 from recipes.recipe import Recipe
 
-_PACKAGES = ("edgezoo", "keras", "tensorflow", "jax", "numpy", "tensorflow-datasets", "ai-edge-litert", "ai-edge-quantizer")
+_PACKAGES = (
+    "edgezoo",
+    "keras",
+    "tensorflow",
+    "jax",
+    "numpy",
+    "tensorflow-datasets",
+    "ai-edge-litert",
+    "ai-edge-quantizer",
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,7 +59,9 @@ class Run:
             RecipeError: Training has not ended, or the file is damaged.
         """
         if not self.trained:
-            raise RecipeError(f"{self.path} holds no trained model yet; go on with `edgezoo train --resume {self.path}`")
+            raise RecipeError(
+                f"{self.path} holds no trained model yet; go on with `edgezoo train --resume {self.path}`"
+            )
         return load_model(self.model_file)
 
     def history(self):
@@ -162,7 +174,10 @@ def processor():
         lines = pathlib.Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:
         return platform.processor() or platform.machine()
-    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), platform.machine())
+    return next(
+        (line.partition(":")[2].strip() for line in lines if line.startswith("model name")),
+        platform.machine(),
+    )
 
 
 def _occupied(path):

@@ -28,6 +28,8 @@ def real_data():
 
     def need(name):
         if name != "digits" and not (folder and (pathlib.Path(folder) / name).is_dir()):
-            pytest.skip(f"the data set {name} is not prepared here: point TFDS_DATA_DIR at a folder that holds it")
+            pytest.skip(
+                f"the data set {name} is not prepared here: point TFDS_DATA_DIR at a folder that holds it"
+            )
 
     return need

@@ -32,7 +32,11 @@ def quantize(float_file, precision, calibration=None, timeout=TIMEOUT):
         raise InvalidFile(
             f"Expected a float32 file to start from, this one is {contents.precision}."
         )
-    samples = samples_for(contents, calibration, precision) if precision in CALIBRATED else None
+    samples = (
+        samples_for(contents.signatures, calibration, precision)
+        if precision in CALIBRATED
+        else None
+    )
     try:
         if precision == "float16":
             return float16.cast(float_file)

@@ -23,11 +23,11 @@ def check_given(calibration, precision):
     return _listed(calibration, "calibration")
 
 
-def samples_for(contents, calibration, precision):
+def samples_for(signatures, calibration, precision):
     """Single samples for every signature of a file.
 
     Args:
-        contents: What `inspect` said about the float32 file.
+        signatures: A mapping from names to `contents.Signature`, of which the inputs count.
         calibration: An iterable of batches, or a mapping from signature to such an iterable.
         precision: What it is for, to say in an error.
 
@@ -38,7 +38,7 @@ def samples_for(contents, calibration, precision):
         InvalidInput: Data is missing, empty, of another shape or type, or not finite.
     """
     calibration = check_given(calibration, precision)
-    names = list(contents.signatures)
+    names = list(signatures)
     if not isinstance(calibration, Mapping):
         if len(names) > 1:
             raise InvalidInput(
@@ -47,9 +47,7 @@ def samples_for(contents, calibration, precision):
             )
         calibration = {names[0]: calibration}
     _check_names(calibration, names)
-    return {
-        name: _stacked(calibration[name], contents.signatures[name].inputs, name) for name in names
-    }
+    return {name: _stacked(calibration[name], signatures[name].inputs, name) for name in names}
 
 
 def count(calibration):

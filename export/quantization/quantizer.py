@@ -22,19 +22,19 @@ def apply(float_file, recipe, samples=None):
     """
     from ai_edge_quantizer import quantizer
 
-    ranges = None if samples is None else activation_ranges(float_file, samples)
     try:
+        ranges = None if samples is None else activation_ranges(float_file, samples)
         with _quiet():
             work = quantizer.Quantizer(bytes(float_file), recipe)
             content = bytes(work.quantize(ranges, enable_progress_report=False).quantized_model)
-    # The package documents no exceptions of its own.
+    # Neither the package nor LiteRT documents exceptions of its own.
     except Exception as error:
         raise ExportError(f"the quantiser failed: {type(error).__name__}: {error}") from error
     model = flatbuffer.parse(content)
     for graph in model.subgraphs:
         _type_unread_outputs(graph)
         _relax_relu6(graph)
-        pass
+        _allow_any_scale(graph)
     return flatbuffer.serialise(model)
 
 

@@ -12,7 +12,9 @@ def resnet8_cifar10():
         data="cifar10",
         epochs=45,
         batch_size=128,
-        optimizer=Optimizer(name="sgd", learning_rate=0.15, schedule="cosine", warmup=0.1, weight_decay=2.5e-3),
+        optimizer=Optimizer(
+            name="sgd", learning_rate=0.15, schedule="cosine", warmup=0.1, weight_decay=2.5e-3
+        ),
         augmentation=Augmentation(translation=(0.1, 0.1), flip=True),
         validation=0.02,
         expected=Expected(metric="accuracy", value=0.85),

@@ -12,7 +12,9 @@ def separable_cnn_fashion_mnist():
         data="fashion_mnist",
         epochs=12,
         batch_size=128,
-        optimizer=Optimizer(name="adamw", learning_rate=5e-3, schedule="cosine", warmup=0.1, weight_decay=0.02),
+        optimizer=Optimizer(
+            name="adamw", learning_rate=5e-3, schedule="cosine", warmup=0.1, weight_decay=0.02
+        ),
         augmentation=Augmentation(flip=True),
         validation=0.05,
         expected=Expected(metric="accuracy", value=0.915),
@@ -27,7 +29,9 @@ def dilated_cnn_fashion_mnist():
         data="fashion_mnist",
         epochs=10,
         batch_size=128,
-        optimizer=Optimizer(name="adamw", learning_rate=3e-3, schedule="cosine", warmup=0.1, weight_decay=0.02),
+        optimizer=Optimizer(
+            name="adamw", learning_rate=3e-3, schedule="cosine", warmup=0.1, weight_decay=0.02
+        ),
         augmentation=Augmentation(flip=True),
         validation=0.05,
         expected=Expected(metric="accuracy", value=0.915),

@@ -9,11 +9,16 @@ import typer
 from recipes.cli import output
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for a script, no progress.")]
-RecipeOption = Annotated[str | None, typer.Option("--recipe", help="Recipe whose task and data apply, for a file outside a run.")]
+RecipeOption = Annotated[
+    str | None, typer.Option("--recipe", help="Recipe whose task and data apply, for a file outside a run.")
+]
 
 
 def evaluate(
-    target: Annotated[pathlib.Path, typer.Argument(metavar="RUN|FILE", help="A run's directory, or a .tflite or .keras file.")],
+    target: Annotated[
+        pathlib.Path,
+        typer.Argument(metavar="RUN|FILE", help="A run's directory, or a .tflite or .keras file."),
+    ],
     recipe: RecipeOption = None,
     as_json: Json = False,
 ):
@@ -22,11 +27,12 @@ def evaluate(
     Example: `edgezoo evaluate runs/lenet5_digits-seed0/export/int8.tflite`
     """
     from recipes import pipeline, tasks
+    from recipes.data.feeding import test_batches
 
     chosen, predict = predictor(target, recipe)
     with output.progress(quiet=as_json) as progress:
         data = pipeline.prepare(chosen, progress)
-        scores = tasks.get(chosen.task).score(predict, pipeline.test_batches(chosen, data, progress))
+        scores = tasks.get(chosen.task).score(predict, test_batches(chosen, data, progress))
     if as_json:
         output.print_json({"target": str(target), "recipe": chosen.name, "data": chosen.data, "test": scores})
         return
@@ -45,7 +51,9 @@ def predictor(target, recipe):
 
         with _naming(existing(target)):
             return chosen, export.load(target)
-    model = rundir.load_model(existing(target)) if target.suffix == ".keras" else rundir.open_run(target).model()
+    model = (
+        rundir.load_model(existing(target)) if target.suffix == ".keras" else rundir.open_run(target).model()
+    )
     return chosen, tasks.keras_predictor(model)
 
 
@@ -87,10 +95,18 @@ def existing(path):
 
 
 def export(
-    target: Annotated[pathlib.Path, typer.Argument(metavar="RUN|MODEL.keras", help="A run's directory, or any Keras 3 model.")],
-    precision: Annotated[list[str] | None, typer.Option(help="Only this precision; may be repeated.")] = None,
-    calibration: Annotated[pathlib.Path | None, typer.Option(help="A .npy of training inputs (n, …), for a MODEL.keras.")] = None,
-    out: Annotated[pathlib.Path | None, typer.Option(help="Folder for the files of a MODEL.keras; MODEL-export by default.")] = None,
+    target: Annotated[
+        pathlib.Path,
+        typer.Argument(metavar="RUN|MODEL.keras", help="A run's directory, or any Keras 3 model."),
+    ],
+    precision: Annotated[list[str] | None, typer.Option(help="This precision, beside the files that are there; may be repeated.")] = None,
+    calibration: Annotated[
+        pathlib.Path | None, typer.Option(help="A .npy of training inputs (n, …), for a MODEL.keras.")
+    ] = None,
+    out: Annotated[
+        pathlib.Path | None,
+        typer.Option(help="Folder for the files of a MODEL.keras; MODEL-export by default."),
+    ] = None,
     as_json: Json = False,
 ):
     """Export a run or a Keras model: files, checks and report.
@@ -125,7 +141,8 @@ def _precisions(given):
     for name in given or ():
         if name not in export.PRECISIONS:
             raise RecipeError(
-                f"there is no precision {name!r}.{registry.closest(name, export.PRECISIONS)} Possible: {', '.join(export.PRECISIONS)}"
+                f"there is no precision {name!r}.{registry.closest(name, export.PRECISIONS)} "
+                f"Possible: {', '.join(export.PRECISIONS)}"
             )
     return tuple(given) if given else None
 
@@ -135,7 +152,10 @@ def _export_run(target, precisions, calibration, out, progress):
     from recipes.errors import RecipeError
 
     if calibration or out:
-        raise RecipeError("a run is calibrated on its own training data and exported into its own directory: leave out --calibration and --out")
+        raise RecipeError(
+            "a run is calibrated on its own training data and exported into its own directory: "
+            "leave out --calibration and --out"
+        )
     run = rundir.open_run(target)
     return pipeline.export_files(run, precisions, progress), run.path / "export"
 
@@ -153,7 +173,9 @@ def _export_model(target, precisions, calibration, out, progress):
         if data is None:
             output.say("No --calibration data: int8 and int16x8 are left out.")
     if data is None and {"int8", "int16x8"} & set(precisions):
-        raise RecipeError("int8 and int16x8 need --calibration FILE.npy, an array (n, …) of training inputs as the model takes them")
+        raise RecipeError(
+            "int8 and int16x8 need --calibration FILE.npy, an array (n, …) of training inputs as the model takes them"
+        )
     folder = out or target.with_name(f"{target.stem}-export")
     batches = [data[:100]] if data is not None else [_noise(model)]
     report = export.export_model(
@@ -235,5 +257,8 @@ def benchmark(
         for f, m in measured
     ]
     columns = ["file", ">size", "operators", ">median ms", ">10–90 %", ">first ms", ">peak memory"]
-    caption = f"{measured[0][1].device}; {threads} thread{'s' if threads > 1 else ''}, {runs} runs after {warmup} warm-up runs; memory: growth of a fresh process."
+    caption = (
+        f"{measured[0][1].device}; {threads} thread{'s' if threads > 1 else ''}, {runs} runs after "
+        f"{warmup} warm-up runs; memory: growth of a fresh process."
+    )
     output.table(None, columns, rows, caption=caption)

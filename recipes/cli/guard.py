@@ -8,6 +8,7 @@ from recipes.cli import output
 
 tracebacks = False  # `--debug` asks for them
 
+
 def guarded(verb):
     """`verb`, whose errors end in a message and exit code 2 (what the user gave) or 1 (what went wrong)."""
 
@@ -41,4 +42,3 @@ def _message(error):
 
 def _is_ours(error):
     return type(error).__module__.partition(".")[0] in ("zoo", "recipes", "export")
-

@@ -32,7 +32,9 @@ def list_(
     from recipes.errors import RecipeError
 
     if kind not in list(Kind):
-        raise RecipeError(f"cannot list {kind!r}.{registry.closest(kind, list(Kind))} Possible: {', '.join(Kind)}")
+        raise RecipeError(
+            f"cannot list {kind!r}.{registry.closest(kind, list(Kind))} Possible: {', '.join(Kind)}"
+        )
     columns, rows = {"recipes": _recipes, "models": _models, "datasets": _datasets}[kind](pattern)
     if as_json:
         names = [c.removeprefix(">") for c in columns]
@@ -51,7 +53,14 @@ def _recipes(pattern):
     for name in registry.names(pattern):
         recipe, row = registry.get(name), measured.get(name, {})
         rows.append(
-            [name, recipe.model, recipe.data, _int(row.get("parameters")), results.sentence(row), _int(row.get("int8_bytes"))]
+            [
+                name,
+                recipe.model,
+                recipe.data,
+                _int(row.get("parameters")),
+                results.sentence(row),
+                _int(row.get("int8_bytes")),
+            ]
         )
     return ["recipe", "model", "data", ">parameters", "test split, measured", ">int8 bytes"], rows
 
@@ -61,7 +70,14 @@ def _models(pattern):
 
     facts = zoo.facts()
     rows = [
-        [name, facts[name].kind, "×".join(map(str, facts[name].input_shape)), facts[name].parameters, facts[name].macs, facts[name].summary]
+        [
+            name,
+            facts[name].kind,
+            "×".join(map(str, facts[name].input_shape)),
+            facts[name].parameters,
+            facts[name].macs,
+            facts[name].summary,
+        ]
         for name in zoo.list_models(pattern)
     ]
     return ["model", "kind", "input", ">parameters", ">MACs", "what it is"], rows
@@ -142,12 +158,22 @@ def _show_model(name, as_json):
     facts = zoo.facts()[name]
     output.say(f" — {facts.summary} ({facts.module})", name, "bold")
     rows = [
-        [r.name, r.type, _sizes(r.output_shape), f"{r.parameters:,}", _text(r.macs), _sizes(r.receptive_field), _sizes(r.jump)]
+        [
+            r.name,
+            r.type,
+            _sizes(r.output_shape),
+            f"{r.parameters:,}",
+            _text(r.macs),
+            _sizes(r.receptive_field),
+            _sizes(r.jump),
+        ]
         for r in description.rows
     ]
     rows.append(["total", "", "", f"{description.parameters:,}", _text(description.macs), "", ""])
     columns = ["layer", "type", ">output", ">parameters", ">MACs", ">receptive field", ">step"]
-    output.table(None, columns, rows, caption="Sizes without the batch axis; receptive field and step in input pixels.")
+    output.table(
+        None, columns, rows, caption="Sizes without the batch axis; receptive field and step in input pixels."
+    )
 
 
 def _sizes(sizes):

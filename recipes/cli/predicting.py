@@ -12,10 +12,17 @@ _IMAGES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp")
 
 
 def predict(
-    target: Annotated[pathlib.Path, typer.Argument(metavar="RUN|FILE.tflite", help="A run's directory, or a .tflite file.")],
-    inputs: Annotated[list[pathlib.Path], typer.Argument(metavar="INPUT…", help="Images, folders of images, or .npy arrays.")],
+    target: Annotated[
+        pathlib.Path, typer.Argument(metavar="RUN|FILE.tflite", help="A run's directory, or a .tflite file.")
+    ],
+    inputs: Annotated[
+        list[pathlib.Path],
+        typer.Argument(metavar="INPUT…", help="Images, folders of images, or .npy arrays."),
+    ],
     recipe: files.RecipeOption = None,
-    out: Annotated[pathlib.Path, typer.Option(help="Folder for written pictures.")] = pathlib.Path("predictions"),
+    out: Annotated[pathlib.Path, typer.Option(help="Folder for written pictures.")] = pathlib.Path(
+        "predictions"
+    ),
     top: Annotated[int, typer.Option(min=1, help="Classes to name.")] = 3,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON for a script.")] = False,
 ):
@@ -29,7 +36,9 @@ def predict(
     shape = _input_shape(target, predictor)
     named = [pair for path in inputs for pair in _examples(files.existing(path), shape)]
     if chosen.features.front_end != "none" and any(path.suffix != ".npy" for path in inputs):
-        raise RecipeError(f"{target} takes {chosen.features.front_end} features {tuple(shape)}, not images: give a .npy")
+        raise RecipeError(
+            f"{target} takes {chosen.features.front_end} features {tuple(shape)}, not images: give a .npy"
+        )
     answer = _classify if chosen.task == "classification" else _picture
     rows = [answer(name, image, predictor, target, out, top) for name, image in named]
     if as_json:
@@ -86,7 +95,10 @@ def _arrays(path, shape):
     for candidate in (array, array[None], array[..., None], array[None, ..., None]):
         if candidate.shape[1:] == tuple(shape):
             return [(f"{path}[{i}]", candidate[i : i + 1]) for i in range(len(candidate))]
-    raise RecipeError(f"{path} has the shape {array.shape}; the model takes {tuple(shape)}, one or several: (n, {', '.join(map(str, shape))})")
+    raise RecipeError(
+        f"{path} has the shape {array.shape}; the model takes {tuple(shape)}, one or several: "
+        f"(n, {', '.join(map(str, shape))})"
+    )
 
 
 def _classify(name, image, predictor, target, out, top):
@@ -96,7 +108,10 @@ def _classify(name, image, predictor, target, out, top):
     probabilities = softmax(np.asarray(predictor(image), np.float64)[0])
     labels = _labels(target, len(probabilities))
     best = probabilities.argsort()[::-1][:top]
-    return {"input": name, "classes": [{"class": labels[i], "probability": float(probabilities[i])} for i in best]}
+    return {
+        "input": name,
+        "classes": [{"class": labels[i], "probability": float(probabilities[i])} for i in best],
+    }
 
 
 def _labels(target, count):

@@ -14,8 +14,21 @@ def print_result(result):
 def print_report(report, folder, problems=None):
     """A row a file, then a sentence on each problem."""
     metric = next((f.verdict.metric for f in report.files if f.verdict), None)
-    columns = ["file", ">size", *([f">{metric}", ">against float32"] if metric else []), ">error / σ", ">median ms", ">memory", "checks"]
-    output.table(f"{report.name}: exported files", columns, [_row(file, metric) for file in report.files], caption=_caption(report))
+    columns = [
+        "file",
+        ">size",
+        *([f">{metric}", ">against float32"] if metric else []),
+        ">error / σ",
+        ">median ms",
+        ">memory",
+        "checks",
+    ]
+    output.table(
+        f"{report.name}: exported files",
+        columns,
+        [_row(file, metric) for file in report.files],
+        caption=_caption(report),
+    )
     problems = report.problems if problems is None else problems
     for problem in problems:
         output.say(problem, "missed ", "bold red")

@@ -11,12 +11,22 @@ from recipes.cli import output
 Recipe = Annotated[str | None, typer.Argument(help="A name that `edgezoo list` shows.")]
 Out = Annotated[pathlib.Path | None, typer.Option(help="Directory of the run; runs/RECIPE-seedN by default.")]
 Seed = Annotated[int | None, typer.Option(help="Seed of everything random; 0 by default.")]
-Set = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override a value; `edgezoo show RECIPE` lists them.")]
+Set = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="Override a value; `edgezoo show RECIPE` lists them."),
+]
 Resume = Annotated[pathlib.Path | None, typer.Option(metavar="DIR", help="Go on with the run in DIR.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for a script, no progress.")]
 
 
-def run(recipe: Recipe = None, out: Out = None, seed: Seed = None, values: Set = None, resume: Resume = None, as_json: Json = False):
+def run(
+    recipe: Recipe = None,
+    out: Out = None,
+    seed: Seed = None,
+    values: Set = None,
+    resume: Resume = None,
+    as_json: Json = False,
+):
     """Train a recipe, evaluate, export, verify and report.
 
     Example: `edgezoo run lenet5_mnist --seed 1 --set epochs=5 --set optimizer.learning_rate=3e-4`
@@ -35,7 +45,14 @@ def run(recipe: Recipe = None, out: Out = None, seed: Seed = None, values: Set =
     raise typer.Exit(0 if result.passed else 1)
 
 
-def train(recipe: Recipe = None, out: Out = None, seed: Seed = None, values: Set = None, resume: Resume = None, as_json: Json = False):
+def train(
+    recipe: Recipe = None,
+    out: Out = None,
+    seed: Seed = None,
+    values: Set = None,
+    resume: Resume = None,
+    as_json: Json = False,
+):
     """Train a recipe; a killed run goes on with --resume and ends as if it had run through.
 
     Example: `edgezoo train lenet5_mnist --out runs/a`, `edgezoo train --resume runs/a`
@@ -68,7 +85,9 @@ def _open(recipe, out, seed, values, resume, quiet):
 
     if resume:
         if recipe or out or seed is not None or values:
-            raise RecipeError("--resume DIR goes on with a run as it was started; give no recipe, --out, --seed or --set")
+            raise RecipeError(
+                "--resume DIR goes on with a run as it was started; give no recipe, --out, --seed or --set"
+            )
         opened = rundir.open_run(resume)
         output.load_keras()
         return opened

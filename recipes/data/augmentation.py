@@ -52,7 +52,9 @@ def layers(augmentation, seed):
         stack.append(keras.layers.RandomFlip("horizontal", seed=seed + 4))
     if augmentation.erasing:
         stack.append(
-            keras.layers.RandomErasing(augmentation.erasing, scale=(0.02, 0.2), fill_value=0.0, value_range=(0, 1), seed=seed + 5)
+            keras.layers.RandomErasing(
+                augmentation.erasing, scale=(0.02, 0.2), fill_value=0.0, value_range=(0, 1), seed=seed + 5
+            )
         )
     if augmentation.binarize:
         stack.append(RandomBinarization(seed=seed + 6))

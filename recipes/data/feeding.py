@@ -52,3 +52,18 @@ class Batches(keras.utils.PyDataset):
     def on_epoch_end(self):
         self.epoch += 1
         self._reorder()
+
+
+def images(recipe, subset):
+    """A subset's images as the model is fed them, in one float32 array."""
+    batches = Batches(subset, 256, binarize=recipe.features.binarize)
+    return np.concatenate([x for x, _ in batches])
+
+
+def test_batches(recipe, data, progress=None, stage="scoring"):
+    """Batches of the test split, in order, told to `progress`."""
+    batches = Batches(data.test.take(range(len(data.test.y))), 256, binarize=recipe.features.binarize)
+    for i in range(len(batches)):
+        yield batches[i]
+        if progress:
+            progress(stage, i + 1, len(batches))

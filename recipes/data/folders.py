@@ -4,6 +4,7 @@ import dataclasses
 import pathlib
 
 from recipes.data import tfds_sets
+from recipes.data.places import absolute
 from recipes.errors import RecipeError
 
 _SUFFIXES = (".jpg", ".jpeg", ".png")  # what ImageFolder reads
@@ -26,24 +27,13 @@ def load(name, links):
     splits = _splits(name)
     classes = {split: _check(folder) for split, folder in splits.items()}
     if unknown := classes.get("test", set()) - classes["train"]:
-        raise RecipeError(f"{splits['test']} has the class {min(unknown)!r}, which {splits['train']} does not have")
+        raise RecipeError(
+            f"{splits['test']} has the class {min(unknown)!r}, which {splits['train']} does not have"
+        )
     for split, folder in splits.items():  # ImageFolder wants ROOT/SPLIT/CLASS/IMAGE
         (pathlib.Path(links) / split).symlink_to(folder, target_is_directory=True)
     loaded = tfds_sets.from_builder(tfds, tfds.folder_dataset.ImageFolder(str(links)), name)
     return dataclasses.replace(loaded, source=f"folder of images {name.removeprefix('folder:')}")
-
-
-def absolute(name):
-    """`folder:PATH` with PATH absolute, so that a run resumes from wherever it is called.
-
-    Raises:
-        RecipeError: PATH is no folder.
-    """
-    given = name.removeprefix("folder:")
-    path = pathlib.Path(given).expanduser().resolve()
-    if not given or not path.is_dir():
-        raise RecipeError(f"data={name}: {path if given else 'nothing'} is not a folder; give data=folder:PATH")
-    return f"folder:{path}"
 
 
 def _splits(name):

@@ -17,8 +17,22 @@ class DataSet:
 
 DATASETS = (
     DataSet("cifar10", 50_000, 10_000, "32x32x3", "not stated", "Colour pictures of ten kinds of things."),
-    DataSet("digits", 1_442, 355, "8x8x1", "CC BY 4.0", "Handwritten digits; ships with scikit-learn, no download."),
+    DataSet(
+        "digits",
+        1_442,
+        355,
+        "8x8x1",
+        "CC BY 4.0",
+        "Handwritten digits; ships with scikit-learn, no download.",
+    ),
     DataSet("fashion_mnist", 60_000, 10_000, "28x28x1", "MIT", "Clothes, ten kinds."),
     DataSet("mnist", 60_000, 10_000, "28x28x1", "CC BY-SA 3.0", "Handwritten digits."),
-    DataSet("spoken_digit", 2_000, 500, "8 kHz audio", "CC BY-SA 4.0", "Spoken digits by five speakers, one held out."),
+    DataSet(
+        "spoken_digit",
+        2_000,
+        500,
+        "8 kHz audio",
+        "CC BY-SA 4.0",
+        "Spoken digits by five speakers, one held out.",
+    ),
 )

@@ -6,13 +6,13 @@ the cache with `{split}_x.npy`, `{split}_y.npy` and `about.json`, and is written
 
 import hashlib
 import json
-import os
 import pathlib
 from typing import NamedTuple
 
 import msgspec
 import numpy as np
 
+from recipes.data.places import absolute, cache_folder
 from recipes.errors import RecipeError
 
 _FORMAT = 2  # of the folder; a change makes every set be prepared anew
@@ -68,16 +68,6 @@ class Prepared(NamedTuple):
         return tuple(self.train.x.shape[1:])
 
 
-def cache_folder():
-    """Where prepared sets live: `$EDGEZOO_CACHE`, else the user's cache folder."""
-    given = os.environ.get("EDGEZOO_CACHE")
-    if given:
-        return pathlib.Path(given).expanduser()
-    import platformdirs
-
-    return pathlib.Path(platformdirs.user_cache_dir("edgezoo"))
-
-
 def prepare(name, features, progress=None):
     """The data set `name` in arrays, from the cache where it was prepared before.
 
@@ -90,8 +80,6 @@ def prepare(name, features, progress=None):
         RecipeError: The set is unknown, or not there and not to be had; the message says what to do.
     """
     if name.startswith("folder:"):
-        from recipes.data.folders import absolute
-
         name = absolute(name)
     folder = cache_folder() / "prepared" / _key(name, features)
     if not (folder / "about.json").exists():

@@ -16,7 +16,9 @@ def why_not(urls):
     if {"http", "https"} & set(urllib.request.getproxies()):
         return ""
     parsed = [urllib.parse.urlparse(url) for url in urls]
-    places = {(p.hostname, p.port or {"http": 80, "ftp": 21}.get(p.scheme, 443)) for p in parsed if p.hostname}
+    places = {
+        (p.hostname, p.port or {"http": 80, "ftp": 21}.get(p.scheme, 443)) for p in parsed if p.hostname
+    }
     reasons = [f"{host}: {reason}" for host, port in sorted(places) if (reason := _failure(host, port))]
     return ", ".join(reasons)
 

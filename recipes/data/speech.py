@@ -68,5 +68,7 @@ def _speaker(example, name):
     file = bytes(example.get("audio/filename", b"")).decode()
     parts = file.split("_")
     if len(parts) != 3:
-        raise RecipeError(f"{name!r} names its recordings {file!r}; a speaker is read from digit_speaker_take.wav")
+        raise RecipeError(
+            f"{name!r} names its recordings {file!r}; a speaker is read from digit_speaker_take.wav"
+        )
     return parts[1]

@@ -11,7 +11,7 @@ from collections.abc import Callable
 import numpy as np
 
 from recipes.data import reachable, speech
-from recipes.data.prepared import cache_folder
+from recipes.data.places import cache_folder
 from recipes.errors import RecipeError
 from recipes.registry import closest
 
@@ -121,7 +121,9 @@ def _check_features(tfds, name, features):
             "recipes take uint8 pixels in one or three channels"
         )
     if image is None and getattr(audio, "sample_rate", None) not in (None, speech.RATE):
-        raise RecipeError(f"data set {name!r} is sampled at {audio.sample_rate} Hz; the front ends take {speech.RATE} Hz")
+        raise RecipeError(
+            f"data set {name!r} is sampled at {audio.sample_rate} Hz; the front ends take {speech.RATE} Hz"
+        )
 
 
 def _find(tfds, name):
@@ -160,6 +162,5 @@ def _builder(tfds, name, place):
             "A folder of your own images is given as data=folder:PATH"
         ) from None
     except (ValueError, RuntimeError, ImportError, OSError, AssertionError) as error:
-        reason = str(error).splitlines()[0].rpartition("}\": ")[2]  # after TFDS's own list of arguments
+        reason = str(error).splitlines()[0].rpartition('}": ')[2]  # after TFDS's own list of arguments
         raise RecipeError(f"data set {name!r} cannot be used: {reason}") from error
-

@@ -51,7 +51,9 @@ def _fused_call(layer):
             inputs, layer.gamma, layer.beta, epsilon=layer.epsilon, is_training=True
         )
         count = tf.cast(tf.size(inputs) / tf.shape(inputs)[-1], tf.float32)
-        biased = variance * (count - 1) / count  # the kernel gives the unbiased estimate, Keras keeps the other
+        biased = (
+            variance * (count - 1) / count
+        )  # the kernel gives the unbiased estimate, Keras keeps the other
         for moving, batch in ((layer.moving_mean, mean), (layer.moving_variance, biased)):
             moving.assign(moving * layer.momentum + batch * (1 - layer.momentum))
         return outputs

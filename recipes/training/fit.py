@@ -63,7 +63,10 @@ def fit(recipe, model, data, seed, folder, progress=None):
             validation_data=feeding.Batches(validation, 256, binarize=recipe.features.binarize),
             initial_epoch=epoch,
             epochs=recipe.epochs,
-            callbacks=[_Keeper(folder, variables, history), *([_Reporter(recipe, progress)] if progress else [])],
+            callbacks=[
+                _Keeper(folder, variables, history),
+                *([_Reporter(recipe, progress)] if progress else []),
+            ],
             verbose=0,
         )
     return history

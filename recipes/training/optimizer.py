@@ -8,10 +8,16 @@ def build(values, steps):
     rate = schedule(values, steps)
     if values.name == "sgd":
         return keras.optimizers.SGD(
-            rate, momentum=0.9, nesterov=True, weight_decay=values.weight_decay or None, global_clipnorm=values.clip_norm
+            rate,
+            momentum=0.9,
+            nesterov=True,
+            weight_decay=values.weight_decay or None,
+            global_clipnorm=values.clip_norm,
         )
     if values.name == "adamw":
-        return keras.optimizers.AdamW(rate, weight_decay=values.weight_decay, global_clipnorm=values.clip_norm)
+        return keras.optimizers.AdamW(
+            rate, weight_decay=values.weight_decay, global_clipnorm=values.clip_norm
+        )
     return keras.optimizers.Adam(rate, global_clipnorm=values.clip_norm)
 
 

@@ -76,9 +76,13 @@ def for_signatures(model, samples, signatures):
     generator = np.random.default_rng(1)
     return {
         name: [
-            samples
-            if part.input_shape == model.input_shape
-            else generator.standard_normal((len(samples), *part.input_shape[1:])).astype(np.float32)
+            (
+                samples
+                if part.input_shape == model.input_shape
+                else generator.standard_normal((len(samples), *part.input_shape[1:])).astype(
+                    np.float32
+                )
+            )
         ]
         for name, part in signatures.items()
     }
@@ -121,7 +125,10 @@ def print_line(name, precision, usual, ours, failure, arguments):
     counts = f"{sum(there.operators.values())} -> {sum(here.operators.values())}"
     islands = sum(there.float_operators.values()) if precision == "int8" else 0
     note = f", {islands} of the usual ones in float" if islands else ""
-    print(f"{name:28}{precision:10}{first:10.4f}{second:10.4f}{ratio:7.2f}  {counts}{note}", flush=True)
+    print(
+        f"{name:28}{precision:10}{first:10.4f}{second:10.4f}{ratio:7.2f}  {counts}{note}",
+        flush=True,
+    )
 
 
 def race(usual, ours, rounds, seconds):
@@ -146,7 +153,11 @@ def prepared(content):
     interpreter.allocate_tensors()
     generator = np.random.default_rng(0)
     for detail in interpreter.get_input_details():
-        values = 100 * generator.random(detail["shape"]) if detail["dtype"] == np.int8 else generator.random(detail["shape"])
+        values = (
+            100 * generator.random(detail["shape"])
+            if detail["dtype"] == np.int8
+            else generator.random(detail["shape"])
+        )
         interpreter.set_tensor(detail["index"], values.astype(detail["dtype"]))
     return interpreter
 

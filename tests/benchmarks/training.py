@@ -66,7 +66,7 @@ def ours(recipe, data, folder, fused):
 def bare(recipe, data):
     """A function that trains one epoch with `model.fit` on arrays."""
     train, validation = fit.split_validation(recipe, data, 0)
-    (x, y), (vx, vy) = ((pipeline.images(recipe, s), data.train.y[s.indices]) for s in (train, validation))
+    (x, y), (vx, vy) = ((feeding.images(recipe, s), data.train.y[s.indices]) for s in (train, validation))
     model = keras.Sequential([keras.Input(data.shape), *augmentation.layers(recipe.augmentation, 0), pipeline.build(recipe, data)])
     task = tasks.get(recipe.task)
     rate = optimizer.build(recipe.optimizer, recipe.epochs * len(x) // recipe.batch_size)

@@ -24,7 +24,11 @@ class Net:
 
     @property
     def calibration(self):
-        return {name: [rows] for name, rows in self.samples.items()} if self.signatures else [self.main]
+        return (
+            {name: [rows] for name, rows in self.samples.items()}
+            if self.signatures
+            else [self.main]
+        )
 
     @property
     def main(self):
@@ -51,7 +55,9 @@ def separable():
 def dilated():
     x = image = keras.Input((12, 12, 3), name="image")
     for rate in (1, 2, 4):
-        x = L.Conv2D(6, 3, dilation_rate=rate, padding="same", use_bias=False, name=f"rate{rate}")(x)
+        x = L.Conv2D(6, 3, dilation_rate=rate, padding="same", use_bias=False, name=f"rate{rate}")(
+            x
+        )
         x = L.ReLU(name=f"relu{rate}")(L.BatchNormalization(name=f"norm{rate}")(x))
     x = L.GlobalAveragePooling2D(name="mean")(x)
     return keras.Model(image, L.Dense(5, name="logits")(x), name="dilated")
@@ -123,7 +129,13 @@ def build(builder):
         images = next(iter(samples.values()))
         codes = np.asarray(signatures["encode"](images))
         samples = {"reconstruct": images, "encode": images, "decode": codes}
-    return Net(made.name if not signatures else "autoencoder", model, signatures, samples, BUILDERS[builder])
+    return Net(
+        made.name if not signatures else "autoencoder",
+        model,
+        signatures,
+        samples,
+        BUILDERS[builder],
+    )
 
 
 @pytest.fixture(scope="session", params=BUILDERS, ids=lambda builder: builder.__name__)

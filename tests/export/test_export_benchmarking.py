@@ -36,7 +36,9 @@ def test_memory_grows_with_the_weights(chain, tmp_path):
 def test_it_says_what_cuts_the_graph(chain):
     """XNNPACK has no int8 kernel for HARD_SWISH."""
     convolution = keras.layers.Conv2D
-    model = chain((8, 8, 4), convolution(8, 3), keras.layers.Activation("hard_swish"), convolution(4, 3))
+    model = chain(
+        (8, 8, 4), convolution(8, 3), keras.layers.Activation("hard_swish"), convolution(4, 3)
+    )
     data = np.random.default_rng(0).normal(size=(8, 8, 8, 4)).astype(np.float32)
     whole = export.benchmark(export.to_tflite(model), runs=1)
     assert (whole.partitions, whole.undelegated) == (1, {})
@@ -44,7 +46,9 @@ def test_it_says_what_cuts_the_graph(chain):
     assert (cut.partitions, cut.undelegated) == (2, {"HARD_SWISH": 1})
 
 
-@pytest.mark.parametrize("wrong", [{"threads": 0}, {"runs": 0}, {"warmup": -1}, {"runs": 2.5}, {"runs": True}])
+@pytest.mark.parametrize(
+    "wrong", [{"threads": 0}, {"runs": 0}, {"warmup": -1}, {"runs": 2.5}, {"runs": True}]
+)
 def test_numbers_out_of_range(classifier, wrong):
     with pytest.raises(export.InvalidInput, match=next(iter(wrong))):
         export.benchmark(classifier.files["float32"], **wrong)

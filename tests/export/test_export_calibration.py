@@ -42,6 +42,17 @@ def test_it_must_fit(float_file, case):
         export.quantize(float_file, "int8", make())
 
 
+def test_it_is_checked_before_the_conversion(classifier):
+    stages = []
+    with pytest.raises(export.InvalidInput, match="astype"):
+        export.convert(
+            classifier.model,
+            calibration=[image_batch(dtype=np.float64)],
+            progress=lambda *step: stages.append(step),
+        )
+    assert stages == []
+
+
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
 def test_it_must_be_finite(float_file, value):
     batch = image_batch()

@@ -68,7 +68,9 @@ def test_integer_inputs_stay_integers():
 def test_dropout_is_off(chain):
     model = chain((4,), L.Dense(8), L.Dropout(0.9), L.GaussianNoise(1.0), L.Dense(2))
     data = vectors(4)
-    assert np.allclose(export.load(export.to_tflite(model))(data), model.predict(data, verbose=0), atol=1e-5)
+    assert np.allclose(
+        export.load(export.to_tflite(model))(data), model.predict(data, verbose=0), atol=1e-5
+    )
 
 
 def test_a_saved_model_takes_one_sample(classifier, tmp_path):
@@ -91,7 +93,9 @@ def test_a_file_from_a_saved_model_at_hand_is_the_same(classifier, tmp_path):
 
 def test_progress_is_reported_in_order(classifier):
     seen = []
-    export.convert(classifier.model, ["float32", "float16"], progress=lambda *step: seen.append(step))
+    export.convert(
+        classifier.model, ["float32", "float16"], progress=lambda *step: seen.append(step)
+    )
     assert seen[0][2] == 2
     assert [stage for stage, *_ in seen][-3:] == ["float32", "float16", "done"]
     assert [done for _, done, _ in seen] == sorted(done for _, done, _ in seen)
@@ -154,6 +158,11 @@ def test_another_backend_is_refused_with_the_way_out():
         "try: export.to_tflite(keras.Model(x, keras.layers.Dense(1)(x)))\n"
         "except export.InvalidInput as error: print(error)"
     )
-    env = {**os.environ, "KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu", "PYTHONPATH": os.pathsep.join(sys.path)}
+    env = {
+        **os.environ,
+        "KERAS_BACKEND": "jax",
+        "JAX_PLATFORMS": "cpu",
+        "PYTHONPATH": os.pathsep.join(sys.path),
+    }
     run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, env=env)
     assert "KERAS_BACKEND=tensorflow" in run.stdout, run.stderr

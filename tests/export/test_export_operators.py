@@ -148,7 +148,9 @@ def test_random_layers_are_refused(chain):
 
 
 def test_weights_beyond_float16_are_refused(chain):
-    model = chain((8,), L.Dense(4, name="dense", kernel_initializer=keras.initializers.Constant(1e5)))
+    model = chain(
+        (8,), L.Dense(4, name="dense", kernel_initializer=keras.initializers.Constant(1e5))
+    )
     with pytest.raises(export.ExportError, match="65504"):
         export.to_tflite(model, "float16")
 

@@ -139,7 +139,12 @@ def test_ranges_hold_the_rarest_sample(chain):
 
 @pytest.mark.parametrize(
     ("precision", "stored", "width"),
-    [("float32", "float32", 4), ("float16", "float16", 2), ("dynamic_int8", "int8", 1), ("int8", "int8", 1)],
+    [
+        ("float32", "float32", 4),
+        ("float16", "float16", 2),
+        ("dynamic_int8", "int8", 1),
+        ("int8", "int8", 1),
+    ],
 )
 def test_signatures_share_their_weights(coder, precision, stored, width):
     contents = export.inspect(coder.files[precision])

@@ -41,7 +41,9 @@ def test_a_batch_is_the_same_as_its_samples(classifier):
 
 def test_threads_do_not_change_the_result(classifier):
     content, batch = classifier.files["float32"], classifier.main[:3]
-    assert np.allclose(export.load(content, threads=2)(batch), export.load(content)(batch), atol=1e-6)
+    assert np.allclose(
+        export.load(content, threads=2)(batch), export.load(content)(batch), atol=1e-6
+    )
 
 
 def test_paths_and_bytes_are_the_same_file(classifier, tmp_path):
@@ -82,7 +84,9 @@ def test_threads_must_be_a_number(classifier, threads):
         export.load(classifier.files["float32"], threads=threads)
 
 
-@pytest.mark.parametrize("content", [b"", b"TFL3", b"\0" * 64, b"PK\3\4" * 20, b"\x20\0\0\0TFL3" + b"\xff" * 99])
+@pytest.mark.parametrize(
+    "content", [b"", b"TFL3", b"\0" * 64, b"PK\3\4" * 20, b"\x20\0\0\0TFL3" + b"\xff" * 99]
+)
 @pytest.mark.parametrize("use", [export.inspect, export.load, export.benchmark])
 def test_other_bytes_are_refused(use, content):
     with pytest.raises(export.InvalidFile):
@@ -127,7 +131,10 @@ def test_files_that_need_tensorflow_are_refused(chain):
 
     model = chain((4, 4, 4, 1), keras.layers.MaxPooling3D())
     converter = tf.lite.TFLiteConverter.from_keras_model(model)
-    converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS, tf.lite.OpsSet.SELECT_TF_OPS]
+    converter.target_spec.supported_ops = [
+        tf.lite.OpsSet.TFLITE_BUILTINS,
+        tf.lite.OpsSet.SELECT_TF_OPS,
+    ]
     content = converter.convert()
     assert export.inspect(content).flex == ("FlexMaxPool3D",)
     with pytest.raises(export.InvalidFile, match="FlexMaxPool3D"):

@@ -176,7 +176,10 @@ ENDINGS = {
     "is killed": ("time.sleep(100)", signal.SIGKILL),
     "is interrupted": ("time.sleep(100)", signal.SIGINT),
     "is terminated": ("time.sleep(100)", signal.SIGTERM),
-    "is killed during a job": ('process.shared.call("measure", file={file!r}, threads=1, warmup=0, runs=10**9)', signal.SIGKILL),
+    "is killed during a job": (
+        'process.shared.call("measure", file={file!r}, threads=1, warmup=0, runs=10**9)',
+        signal.SIGKILL,
+    ),
 }
 
 

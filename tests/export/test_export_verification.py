@@ -18,7 +18,8 @@ def test_right_files_pass(net, precision):
     assert found.unchecked == ()
     assert {a.samples for a in found.agreements} == {48}
     assert len(found.agreements) == sum(
-        len(signature.outputs) for signature in export.inspect(net.files[precision]).signatures.values()
+        len(signature.outputs)
+        for signature in export.inspect(net.files[precision]).signatures.values()
     )
 
 
@@ -33,7 +34,10 @@ def test_its_numbers_are_right(classifier):
     agreeing = predict(classifier.main).argmax(1) == expected.argmax(1)
     assert found.same_class == pytest.approx(agreeing.mean())
     (target,) = predict.contents.signatures["serving_default"].outputs
-    assert found.max_steps == round(np.abs(np.round(expected / target.scale) * target.scale - predict(classifier.main)).max() / target.scale)
+    assert found.max_steps == round(
+        np.abs(np.round(expected / target.scale) * target.scale - predict(classifier.main)).max()
+        / target.scale
+    )
 
 
 def disturbed(model, share, seed=0):
@@ -44,7 +48,9 @@ def disturbed(model, share, seed=0):
     return other
 
 
-@pytest.mark.parametrize(("precision", "share"), [("float32", 0.001), ("float16", 0.1), ("int8", 1.0)])
+@pytest.mark.parametrize(
+    ("precision", "share"), [("float32", 0.001), ("float16", 0.1), ("int8", 1.0)]
+)
 def test_files_of_another_model_fail(classifier, precision, share):
     other = disturbed(classifier.model, share)
     found = export.verify(other, classifier.files[precision], [classifier.main])

@@ -67,7 +67,12 @@ def test_named_with_what_is_possible(edgezoo, tmp_path, monkeypatch, arguments, 
 @pytest.mark.parametrize("verb", ["run", "train"])
 def test_directory_that_holds_another_run(edgezoo, run_copy, verb):
     before = contents(run_copy)
-    refused(edgezoo(verb, "lenet5_digits", "--out", run_copy), run_copy, "finished run of 'lenet5_digits'", "--resume")
+    refused(
+        edgezoo(verb, "lenet5_digits", "--out", run_copy),
+        run_copy,
+        "finished run of 'lenet5_digits'",
+        "--resume",
+    )
     assert contents(run_copy) == before
 
 
@@ -99,7 +104,11 @@ def test_damaged_file(edgezoo, run_copy, kind, damage):
     file = run_copy / kind
     content = file.read_bytes()
     noise = np.random.default_rng(0).bytes(5000)
-    file.write_bytes({"truncated": content[: len(content) // 2], "random": noise, "empty": b"", "text": b"no model\n"}[damage])
+    file.write_bytes(
+        {"truncated": content[: len(content) // 2], "random": noise, "empty": b"", "text": b"no model\n"}[
+            damage
+        ]
+    )
     calls = [("evaluate", file), ("predict", file, run_copy / "plots" / "learning_curves.png")]
     calls += [("export", run_copy), ("export", file)] if file.suffix == ".keras" else [("benchmark", file)]
     before = contents(run_copy)
@@ -151,7 +160,9 @@ def test_calibration_of_another_shape(edgezoo, run_copy, tmp_path):
 
 
 def test_set_that_cannot_be_downloaded(edgezoo, tmp_path, monkeypatch):
-    monkeypatch.setattr("recipes.data.reachable.why_not", lambda urls: "example.org: Name or service not known")
+    monkeypatch.setattr(
+        "recipes.data.reachable.why_not", lambda urls: "example.org: Name or service not known"
+    )
     monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path / "sets"))
     monkeypatch.setenv("EDGEZOO_CACHE", str(tmp_path / "cache"))
     ended = edgezoo("run", "lenet5_digits", "--set", "data=kmnist", "--out", tmp_path / "run")
@@ -188,7 +199,9 @@ def test_full_disk_while_training(edgezoo, tmp_path, monkeypatch, call):
         patch.setattr(call, full)
         refused(edgezoo("train", "--resume", run.path), run.path, "No space left on device", code=1)
     kept = contents(run.path)
-    assert {f: kept[f] for f in before if f.name == "recipe.json"} == {f: h for f, h in before.items() if f.name == "recipe.json"}
+    assert {f: kept[f] for f in before if f.name == "recipe.json"} == {
+        f: h for f, h in before.items() if f.name == "recipe.json"
+    }
     assert not [f for f in run.path.rglob(".*")]
     assert edgezoo("train", "--resume", run.path).code == 0
     assert len(run.history()) == 2

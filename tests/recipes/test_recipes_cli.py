@@ -68,11 +68,15 @@ def test_evaluate_a_file_outside_a_run(edgezoo, finished_run, tmp_path):
     assert edgezoo("evaluate", file, "--recipe", "lenet5_digits").code == 0
 
 
-def test_export_one_precision_of_a_run(edgezoo, run_copy):
-    ended = edgezoo("export", run_copy, "--precision", "float16", "--json")
+def test_export_one_precision_of_a_run_loses_no_other_file(edgezoo, run_copy):
+    for file in ("dynamic_int8", "int8", "int16x8"):
+        (run_copy / "export" / f"{file}.tflite").unlink()
+    ended = edgezoo("export", run_copy, "--precision", "int8", "--json")
     report = json.loads(ended.out)
     assert ended.code == (0 if report["passed"] else 1)
-    assert [file["precision"] for file in report["files"]] == ["float32", "float16"]
+    expected = ["float32", "float16", "int8"]
+    assert [file["precision"] for file in report["files"]] == expected
+    assert {f.stem for f in (run_copy / "export").glob("*.tflite")} == set(expected)
 
 
 def test_export_any_keras_model(edgezoo, run_copy, tmp_path):
@@ -132,7 +136,12 @@ def test_predict_an_image_a_folder_and_an_array(edgezoo, finished_run, test_imag
 def test_predict_writes_pictures_of_an_autoencoder(edgezoo, tmp_path, test_images):
     from recipes import registry
 
-    values = {"model": "convolutional_autoencoder", "task": "reconstruction", "epochs": 1, "features.image_size": (8, 8)}
+    values = {
+        "model": "convolutional_autoencoder",
+        "task": "reconstruction",
+        "epochs": 1,
+        "features.image_size": (8, 8),
+    }
     values |= {"arguments": {"code": 4, "filters": [4, 8]}, "batch_size": 256}
     run = pipeline.start(registry.get("lenet5_digits", **values), tmp_path / "run")
     pipeline.train(run)

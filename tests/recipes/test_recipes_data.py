@@ -116,7 +116,13 @@ def offline(monkeypatch, tmp_path):
 def test_set_that_is_not_there_and_cannot_be_downloaded(offline):
     with pytest.raises(RecipeError) as raised:
         prepared.prepare("kmnist", Features())
-    for part in ("'kmnist'", "Name or service not known", str(offline / "sets"), str(offline / "cache"), "tfds build kmnist"):
+    for part in (
+        "'kmnist'",
+        "Name or service not known",
+        str(offline / "sets"),
+        str(offline / "cache"),
+        "tfds build kmnist",
+    ):
         assert part in str(raised.value)
     assert not list((offline / "cache" / "prepared").iterdir())
 

@@ -6,8 +6,8 @@ import pytest
 from recipes.data import augmentation, feeding
 from recipes.data.prepared import Split
 from recipes.recipe import Augmentation
-from recipes.training.fit import split_validation
 from recipes.registry import get
+from recipes.training.fit import split_validation
 
 
 @pytest.fixture
@@ -100,7 +100,9 @@ def test_random_binarization():
 
 
 def test_each_augmentation_is_one_layer_and_acts_in_training_only():
-    every = Augmentation(translation=(0.2, 0.1), flip=True, rotation=0.1, zoom=(0.2, 0.2), erasing=0.9, binarize=True)
+    every = Augmentation(
+        translation=(0.2, 0.1), flip=True, rotation=0.1, zoom=(0.2, 0.2), erasing=0.9, binarize=True
+    )
     stack = augmentation.layers(every, seed=0)
     assert [type(layer).__name__ for layer in stack] == [
         "RandomTranslation", "RandomRotation", "RandomZoom", "RandomFlip", "RandomErasing", "RandomBinarization",

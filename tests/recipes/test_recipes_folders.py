@@ -124,7 +124,9 @@ def test_image_that_is_none(tmp_path, damage):
         Image.new("L", (4, 4)).save(file, format="gif")
     else:
         content = file.read_bytes()
-        file.write_bytes({"text": b"no picture", "truncated": content[: len(content) // 2], "empty": b""}[damage])
+        file.write_bytes(
+            {"text": b"no picture", "truncated": content[: len(content) // 2], "empty": b""}[damage]
+        )
     refused(folder, file)
 
 

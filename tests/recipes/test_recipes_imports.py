@@ -11,7 +11,18 @@ import pytest
 import recipes
 
 PACKAGE = pathlib.Path(recipes.__file__).parent
-HEAVY = {"tensorflow", "keras", "jax", "torch", "sklearn", "scipy", "matplotlib", "numpy", "tensorflow_datasets", "export"}
+HEAVY = {
+    "tensorflow",
+    "keras",
+    "jax",
+    "torch",
+    "sklearn",
+    "scipy",
+    "matplotlib",
+    "numpy",
+    "tensorflow_datasets",
+    "export",
+}
 COMMAND = "import sys; sys.argv[1:] = {arguments}\nfrom recipes.cli import main\ntry: main()\nexcept SystemExit: pass"
 
 
@@ -45,7 +56,9 @@ def test_starting_up_loads_nothing_heavy(code):
 
 def test_a_users_own_export_module_is_left_alone(tmp_path):
     (tmp_path / "export.py").write_text("raise RuntimeError('the user’s own')")
-    assert "recipes" in loaded_after("import recipes; recipes.names(); import recipes.pipeline", folder=tmp_path)
+    assert "recipes" in loaded_after(
+        "import recipes; recipes.names(); import recipes.pipeline", folder=tmp_path
+    )
 
 
 @pytest.mark.parametrize("path", sorted(PACKAGE.rglob("*.py")), ids=lambda p: str(p.relative_to(PACKAGE)))

@@ -6,7 +6,10 @@ from PIL import Image
 
 from recipes import plots
 
-HISTORY = [{"epoch": e, "loss": 1 / e, "accuracy": 1 - 1 / (e + 1), "val_loss": 1.2 / e, "val_accuracy": 0.5} for e in (1, 2, 3)]
+HISTORY = [
+    {"epoch": e, "loss": 1 / e, "accuracy": 1 - 1 / (e + 1), "val_loss": 1.2 / e, "val_accuracy": 0.5}
+    for e in (1, 2, 3)
+]
 
 
 def pixels(path, least=300):
@@ -36,7 +39,9 @@ def test_confusion_matrix(tmp_path):
 
 
 def test_confusion_matrix_of_classes_that_never_come(tmp_path):
-    plots.confusion_matrix(tmp_path / "a.png", np.array([0, 0, 1]), np.array([0, 1, 1]), [f"class {i}" for i in range(25)])
+    plots.confusion_matrix(
+        tmp_path / "a.png", np.array([0, 0, 1]), np.array([0, 1, 1]), [f"class {i}" for i in range(25)]
+    )
     pixels(tmp_path / "a.png")
 
 

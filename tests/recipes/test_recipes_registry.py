@@ -193,7 +193,14 @@ def test_assignment_of_another_form(text):
 
 @pytest.mark.parametrize(
     "content",
-    [b"", b"{", b"\xff\xfe", b"[]", json.dumps({"model": "lenet5"}).encode(), b'{"model": "a", "data": "b", "epochs": "5"}'],
+    [
+        b"",
+        b"{",
+        b"\xff\xfe",
+        b"[]",
+        json.dumps({"model": "lenet5"}).encode(),
+        b'{"model": "a", "data": "b", "epochs": "5"}',
+    ],
 )
 def test_damaged_recipe_json_is_named(content):
     with pytest.raises(recipes.RecipeError, match=r"run/recipe\.json"):

@@ -31,7 +31,12 @@ def test_row_of_two_runs(finished_run, table, tmp_path, edgezoo):
     results.gather(paths)
     (row,) = results.read()
     assert tuple(row) == results.COLUMNS
-    assert (row["recipe"], row["model"], row["data"], row["metric"]) == ("lenet5_digits", "lenet5", "digits", "accuracy")
+    assert (row["recipe"], row["model"], row["data"], row["metric"]) == (
+        "lenet5_digits",
+        "lenet5",
+        "digits",
+        "accuracy",
+    )
     assert [float(row[k]) for k in ("mean", "min", "max")] == pytest.approx([0.915, 0.91, 0.92])
     assert row["seeds"] == "1 2" and row["expected"] == "accuracy ≥ 0.97"
     report = finished_run.report.file("int8")
@@ -52,7 +57,10 @@ def test_other_rows_stay(finished_run, table, tmp_path):
 
 
 def test_runs_of_different_values_are_not_mixed(finished_run, table, tmp_path):
-    paths = [variant(finished_run.run, tmp_path / "a", 1), variant(finished_run.run, tmp_path / "b", 2, epochs=9)]
+    paths = [
+        variant(finished_run.run, tmp_path / "a", 1),
+        variant(finished_run.run, tmp_path / "b", 2, epochs=9),
+    ]
     with pytest.raises(RecipeError, match="different values of 'lenet5_digits'"):
         results.gather(paths)
     assert not table.exists()

@@ -94,7 +94,9 @@ def test_damaged_newest_checkpoint_is_skipped(through, tmp_path, damage):
     content = bytearray(newest.read_bytes())
     if damage == "flipped":
         content[content.index(np.float32(5).tobytes())] ^= 0xFF
-    newest.write_bytes({"truncated": content[: len(content) // 2], "flipped": content, "empty": b"", "text": b"no"}[damage])
+    newest.write_bytes(
+        {"truncated": content[: len(content) // 2], "flipped": content, "empty": b"", "text": b"no"}[damage]
+    )
     restored = [Holder(v) for v in values]
     with pytest.warns(UserWarning, match="epoch_0002.npz is damaged"):
         epoch, history = checkpoints.restore(folder, restored)

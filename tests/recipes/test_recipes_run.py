@@ -29,9 +29,20 @@ def digests(path):
 
 def test_run_directory_explains_itself(finished_run):
     path = finished_run.run.path
-    for name in ("recipe.json", "environment.json", "history.csv", "model.keras", "metrics.json", "labels.txt"):
+    for name in (
+        "recipe.json",
+        "environment.json",
+        "history.csv",
+        "model.keras",
+        "metrics.json",
+        "labels.txt",
+    ):
         assert (path / name).stat().st_size > 0
-    assert {f.name for f in (path / "export").iterdir()} == NAMES | {"saved_model", "report.json", "report.md"}
+    assert {f.name for f in (path / "export").iterdir()} == NAMES | {
+        "saved_model",
+        "report.json",
+        "report.md",
+    }
     assert {f.name for f in (path / "plots").iterdir()} == {"learning_curves.png", "confusion_matrix.png"}
     assert not [f for f in path.rglob(".*")]
     assert rundir.open_run(path).recipe == recipes.get("lenet5_digits", epochs=2)

@@ -96,7 +96,10 @@ def test_spoken_digits_of_an_unheard_speaker(real_data):
     features = Features(front_end="mfcc", held_out="yweweler")
     x, y, speakers = speech.arrays(some, features)
     assert x.shape == (150, 49, 10, 1) and np.isfinite(x).all()
-    assert set(speakers) <= {"jackson", "nicolas", "theo", "yweweler", "george", "lucas"} and len(set(speakers)) > 2
+    assert (
+        set(speakers) <= {"jackson", "nicolas", "theo", "yweweler", "george", "lucas"}
+        and len(set(speakers)) > 2
+    )
     train, test = preparing._split_by_group("spoken_digit", y, speakers, features)
     assert {speakers[i] for i in test} == {"yweweler"}
     assert {speakers[i] for i in train} == set(speakers) - {"yweweler"}

@@ -108,7 +108,9 @@ def test_training_loss_of_the_vae_is_the_bound(vae, images):
     nats = -(x * np.log(p) + (1 - x) * np.log(1 - p)).sum((1, 2, 3)).mean()
     assert float(task.loss(None)(x, p)) == pytest.approx(nats, rel=1e-4)
     code = {k: np.asarray(v, float) for k, v in vae.encoder.predict_on_batch(x).items()}
-    divergence = 0.5 * (code["mean"] ** 2 + np.exp(code["log_variance"]) - 1 - code["log_variance"]).sum(1).mean()
+    divergence = (
+        0.5 * (code["mean"] ** 2 + np.exp(code["log_variance"]) - 1 - code["log_variance"]).sum(1).mean()
+    )
     vae(x)
     assert float(sum(vae.losses)) == pytest.approx(divergence, rel=1e-4)
 

@@ -134,8 +134,16 @@ def test_run_goes_on_from_the_last_good_checkpoint(diverged):
 
 
 def test_learning_rate_that_is_far_too_large(edgezoo, tmp_path):
-    settings = ["epochs=2", "batch_size=256", "optimizer.learning_rate=1e38", "optimizer.name=sgd", "optimizer.warmup=0"]
-    ended = edgezoo("train", "lenet5_digits", "--out", tmp_path / "a", *[p for s in settings for p in ("--set", s)])
+    settings = [
+        "epochs=2",
+        "batch_size=256",
+        "optimizer.learning_rate=1e38",
+        "optimizer.name=sgd",
+        "optimizer.warmup=0",
+    ]
+    ended = edgezoo(
+        "train", "lenet5_digits", "--out", tmp_path / "a", *[p for s in settings for p in ("--set", s)]
+    )
     assert ended.code == 1
     assert "not a number after epoch 1" in ended.err and "learning_rate" in ended.err
     assert "Traceback" not in ended.err
@@ -144,7 +152,9 @@ def test_learning_rate_that_is_far_too_large(edgezoo, tmp_path):
 
 def test_reconstruction_aims_at_the_augmented_image(tmp_path):
     values = {"model": "convolutional_autoencoder", "task": "reconstruction", "augmentation.binarize": True}
-    recipe = registry.get("lenet5_digits", **values, **{"features.image_size": None, "augmentation.translation": (0, 0)})
+    recipe = registry.get(
+        "lenet5_digits", **values, **{"features.image_size": None, "augmentation.translation": (0, 0)}
+    )
     data = pipeline.prepare(recipe)
     model = pipeline.build(recipe, data)
     trainee = fit.compile_trainee(recipe, model, 4, seed=0)
@@ -160,7 +170,15 @@ def test_jax_trains_the_same_recipe(tmp_path, process):
     if subprocess.run([sys.executable, "-c", "import jax"], check=False, capture_output=True).returncode:
         pytest.skip("jax is not installed")
     settings = ["--set", "epochs=1", "--set", "batch_size=128"]
-    child = process("train", "lenet5_digits", "--out", tmp_path / "jax", *settings, KERAS_BACKEND="jax", JAX_PLATFORMS="cpu")
+    child = process(
+        "train",
+        "lenet5_digits",
+        "--out",
+        tmp_path / "jax",
+        *settings,
+        KERAS_BACKEND="jax",
+        JAX_PLATFORMS="cpu",
+    )
     _, err = child.communicate(timeout=240)
     assert child.returncode == 0, err
     run = rundir.open_run(tmp_path / "jax")

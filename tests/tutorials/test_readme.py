@@ -116,11 +116,18 @@ def test_table_shows_what_was_measured():
         "| accuracy ≥ 0.97 | 250.3 kB → 72.2 kB | 0.9861 → 0.9851 | 0.0261 → 0.0254 ms |"
     )
     assert {line.count("|") for line in lines[:3]} == {10}
-    assert lines[-1].endswith("Measured 2026-03-02 on Some Processor, 4 cores, Keras 3.15.1, TensorFlow 2.21.0.")
+    assert lines[-1].endswith(
+        "Measured 2026-03-02 on Some Processor, 4 cores, Keras 3.15.1, TensorFlow 2.21.0."
+    )
 
 
 def test_files_metric_is_named_where_the_recipe_promises_another():
-    other = {"recipe": "autoencoder_mnist", "metric": "relative_to_pca", "int8_metric": "4.25", "int8_bytes": ""}
+    other = {
+        "recipe": "autoencoder_mnist",
+        "metric": "relative_to_pca",
+        "int8_metric": "4.25",
+        "int8_bytes": "",
+    }
     cells = readme.table([ROW | other]).splitlines()[2].split(" | ")
     assert cells[-2] == "squared error 0.9861 → 4.25"
     assert cells[-3] == "250.3 kB → –"
@@ -150,7 +157,13 @@ def test_example_is_listed(extended, short_run):
 def test_picture_shows_the_run(extended, short_run):
     draw = "import sys; from recipes import readme; sys.stdout.write(readme.picture('run'))"
     svg = python(short_run, "-c", draw, packages=extended).stdout.replace("&#160;", " ")
-    for shown in ("int8.tflite", "float32.tflite", "accuracy", "edgezoo run all_cnn_kmnist", "run/export/report.md"):
+    for shown in (
+        "int8.tflite",
+        "float32.tflite",
+        "accuracy",
+        "edgezoo run all_cnn_kmnist",
+        "run/export/report.md",
+    ):
         assert shown in svg
     assert "http" not in re.sub(r'xmlns="[^"]*"|<!--.*?-->', "", svg)
 
