@@ -44,32 +44,28 @@ def export_model(
 ):
     """Export a model, check and measure every file, and write it all into a folder.
 
-    The folder gets `saved_model/`, `{precision}.tflite`, `report.json` and `report.md`. float32 is
-    always made: the others are derived from it and compared with it. Files of an earlier export are
-    replaced only when everything new is ready, and removed where this export has no successor.
+    It gets `saved_model/`, `{precision}.tflite`, `report.json` and `report.md`. float32 is always
+    made: the others derive from it and are compared with it. An earlier export's files give way
+    only when everything new is ready, also those that have no successor.
 
     Args:
-        model: A built functional `keras.Model`.
+        model, calibration: See `to_tflite`.
         directory: The folder, created where missing.
         precisions: Which of `PRECISIONS` to make; a refusal is recorded with its reason.
-        calibration: Training data, see `to_tflite`.
         calibration_description: Which samples these are, for the report.
         batches: Data to compare the files with the model on, see `verify`.
         signatures: None, or a mapping from names to models, see `to_tflite`.
         score: None, or a function from `predict(batch, signature=None)` to a dict of floats.
         bars: None, or a mapping from precision to the `Bar` its file has to meet.
         name: What to call it in the report; the model's name by default.
-        threads: Threads for the latency, see `benchmark`.
-        runs: Inferences for the latency, see `benchmark`.
-        progress: None, or a function called with `(stage, done, total)`.
-        timeout: Seconds a single step may take.
+        threads, runs: For the latency, see `benchmark`.
+        progress, timeout: See `convert`.
 
     Returns:
         A `Report`; look at `passed` and `problems`.
 
     Raises:
         ExportError: The model can't be converted at all, or the folder can't be written.
-        InvalidInput: An argument does not fit.
     """
     precisions = check_precisions(("float32", *check_precisions(precisions)))
     parts = named_models(model, signatures)

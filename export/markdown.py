@@ -61,7 +61,9 @@ def _slower(report):
             continue
         text = f"`{file.file}` is slower than `float32.tflite` on this machine, {ratio:.2f} times."
         cut = file.benchmark.undelegated
-        if file.benchmark.partitions > base.partitions and cut:
+        if not file.benchmark.partitions:
+            text += " XNNPACK takes no part of its graph."
+        elif file.benchmark.partitions > base.partitions and cut:
             names = ", ".join(f"{name} ({count})" for name, count in cut.items())
             text += (
                 f" XNNPACK takes its graph in {file.benchmark.partitions} parts, cut by {names}."

@@ -10,6 +10,7 @@ import tempfile
 from pathlib import Path
 
 from .errors import ExportError
+from .full_precision import full_precision
 from .signatures import flat_inputs, named_models, named_outputs
 
 
@@ -70,7 +71,8 @@ def _endpoint(part):
 
     def infer(*flat):
         inputs = keras.tree.pack_sequence_as(part.input, flat)
-        return named_outputs(part, part(inputs, training=False))
+        with full_precision(part):
+            return named_outputs(part, part(inputs, training=False))
 
     return infer
 

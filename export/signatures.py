@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from .contents import Signature, Tensor
 from .errors import InvalidInput
+from .full_precision import check_weights, full_precision
 
 DEFAULT = "serving_default"
 
@@ -66,7 +67,7 @@ def _expected(name, tensor):
 
 
 def call(model, batch):
-    """The outputs of a model in inference mode as a dict from name to tensor.
+    """The outputs of a model in float32 and inference mode, as a dict from name to tensor.
 
     Args:
         model: A model of `named_models`.
@@ -78,7 +79,8 @@ def call(model, batch):
         batch = keras.tree.pack_sequence_as(
             model.input, [batch[name] for name in flat_inputs(model)]
         )
-    return named_outputs(model, model(batch, training=False))
+    with full_precision(model):
+        return named_outputs(model, model(batch, training=False))
 
 
 def output_names(model):
@@ -129,6 +131,7 @@ def _check(name, model):
             f"Signature {name!r}: {model.name!r} has no symbolic inputs. Build it as a functional"
             " or sequential model with a keras.Input."
         )
+    check_weights(model)
     for tensor in model.inputs:
         if None in tensor.shape[1:]:
             raise InvalidInput(

@@ -65,6 +65,7 @@ def convert(
         saved_model: The directory of a SavedModel that `to_saved_model` wrote from the same model
             and signatures, to spare writing another.
         progress: None, or a function called with `(stage, done, total)`.
+        timeout: Seconds a single step may take.
 
     Returns:
         A dict from precision to the file's bytes.

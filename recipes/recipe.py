@@ -53,6 +53,8 @@ class Augmentation(Values, kw_only=True):
         rotation: At most this share of a full turn, either way.
         zoom: `(vertical, horizontal)` scaling, at most this share either way.
         erasing: Share of images from which a random rectangle is erased (Zhong et al., 2020).
+        equalization: Standard deviation of the linear and the quadratic gain that are added along the
+            last axis but one, the frequency of a spectrogram, as microphones and rooms differ.
         binarize: Draw each pixel from a Bernoulli distribution whose mean is its intensity, anew for
             every epoch (Burda et al., 2016, section 5).
     """
@@ -62,6 +64,7 @@ class Augmentation(Values, kw_only=True):
     rotation: Fraction = 0.0
     zoom: tuple[Fraction, Fraction] = (0.0, 0.0)
     erasing: Fraction = 0.0
+    equalization: NotNegative = 0.0
     binarize: bool = False
 
 

@@ -35,9 +35,9 @@ def _weights(model, graph):
     for index in sorted(read):
         tensor = graph.tensors[index]
         shape = flatbuffer.shape_of(tensor)
-        if len(shape) > 1 and flatbuffer.type_name(tensor.type) == "float32":
-            if flatbuffer.constant(model, tensor) is not None:
-                yield index
+        wide = len(shape) > 1 and flatbuffer.type_name(tensor.type) == "float32"
+        if wide and flatbuffer.constant(model, tensor) is not None:
+            yield index
 
 
 def _widen(model, graph, index, halves):

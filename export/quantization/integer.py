@@ -94,7 +94,8 @@ def _problem(float_file, content, samples):
     """What keeps a file from being an int8 file of the model, or None."""
     contents = inspect(content)
     if contents.float_tensors:
-        return _float_islands(contents.float_operators)
+        left = contents.float_operators or {"DEQUANTIZE": contents.operators.get("DEQUANTIZE", 0)}
+        return _float_islands(left)
     return _breakage(float_file, content, samples)
 
 

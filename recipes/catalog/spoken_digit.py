@@ -16,7 +16,7 @@ def ds_cnn_spoken_digit():
         optimizer=Optimizer(
             name="adamw", learning_rate=3e-3, schedule="cosine", warmup=0.1, weight_decay=0.02
         ),
-        augmentation=Augmentation(translation=(0.2, 0.1), zoom=(0.2, 0.1), erasing=0.5),
+        augmentation=Augmentation(translation=(0.2, 0.1), zoom=(0.2, 0.1), erasing=0.5, equalization=0.3),
         label_smoothing=0.1,
         expected=Expected(metric="accuracy", value=0.80),
     )

@@ -99,7 +99,10 @@ def export(
         pathlib.Path,
         typer.Argument(metavar="RUN|MODEL.keras", help="A run's directory, or any Keras 3 model."),
     ],
-    precision: Annotated[list[str] | None, typer.Option(help="This precision, beside the files that are there; may be repeated.")] = None,
+    precision: Annotated[
+        list[str] | None,
+        typer.Option(help="This precision, beside the files that are there; may be repeated."),
+    ] = None,
     calibration: Annotated[
         pathlib.Path | None, typer.Option(help="A .npy of training inputs (n, …), for a MODEL.keras.")
     ] = None,

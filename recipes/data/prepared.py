@@ -15,7 +15,7 @@ import numpy as np
 from recipes.data.places import absolute, cache_folder
 from recipes.errors import RecipeError
 
-_FORMAT = 2  # of the folder; a change makes every set be prepared anew
+_FORMAT = 3  # of the folder; a change makes every set be prepared anew
 
 
 class Split(NamedTuple):

@@ -12,7 +12,7 @@ from recipes.errors import RecipeError
 
 RATE = 8000  # samples a second, as recorded
 _FRAME, _HOP = 320, 160  # 40 ms, 20 ms
-_MELS, _COEFFICIENTS = 40, 10
+_MELS, _COEFFICIENTS = 20, 10  # bands wide enough to blur the harmonics of a speaker's pitch
 _LEVEL = 0.05  # root mean square of a recording, where 1 is full scale
 _FLOOR = 1e-2  # added to every band; 40 dB below the bands of a vowel at that level
 
@@ -49,12 +49,12 @@ def one_second(audio):
 
 
 def spectrogram(audio, front_end):
-    """Log-mel bands `(49, 40, 1)` or the first ten MFCCs `(49, 10, 1)` of `(8000,)` samples."""
+    """Log-mel bands `(49, 20, 1)` or the first ten MFCCs `(49, 10, 1)` of `(8000,)` samples."""
     import tensorflow as tf
 
     spectrum = tf.abs(tf.signal.stft(audio, _FRAME, _HOP, fft_length=512))  # (49, 257)
     to_mel = tf.signal.linear_to_mel_weight_matrix(_MELS, 257, RATE, 60.0, 3800.0)
-    bands = tf.math.log(spectrum @ to_mel + _FLOOR)  # (49, 40)
+    bands = tf.math.log(spectrum @ to_mel + _FLOOR)  # (49, 20)
     if front_end == "mfcc":
         bands = tf.signal.mfccs_from_log_mel_spectrograms(bands)[:, :_COEFFICIENTS]
         deviation, mean = tf.math.reduce_std(bands, 0), tf.reduce_mean(bands, 0)

@@ -91,7 +91,7 @@ def for_signatures(model, samples, signatures):
 def run_usual_conversion(name, folder):
     """Convert in a process of its own, which may crash; the last line it printed if it failed."""
     command = [sys.executable, __file__, name, "--convert-into", folder]
-    run = subprocess.run(command, capture_output=True, text=True)
+    run = subprocess.run(command, check=False, capture_output=True, text=True)
     lines = [line for line in run.stderr.splitlines() if line.strip()]
     if run.returncode == 0:
         return ""

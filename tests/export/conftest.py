@@ -1,6 +1,7 @@
 """Small models of every kind, each converted once a session to every precision."""
 
 import dataclasses
+import functools
 
 import keras
 import numpy as np
@@ -144,7 +145,9 @@ def net(request):
     return converted(request.param)
 
 
+@functools.cache
 def converted(builder):
+    """A net with a file of every precision in `files`; tests must leave it as it is."""
     made = build(builder)
     made.files = export.convert(
         made.model, calibration=made.calibration, signatures=made.signatures

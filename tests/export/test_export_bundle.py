@@ -1,4 +1,4 @@
-"""The whole export: what is written, what the report says, and what happens when something fails."""
+"""The whole export: what is written, what the report says, and what a failure leaves."""
 
 import json
 import os

@@ -27,7 +27,7 @@ BAD = {
     "no batch axis": (lambda: [image_batch()[0]], "batch axis"),
     "float64": (lambda: [image_batch(dtype=np.float64)], "astype"),
     "bytes": (lambda: [image_batch(dtype=np.uint8)], "uint8.*float32"),
-    "empty list": (lambda: [], "empty"),
+    "empty list": (list, "empty"),
     "empty array": (lambda: [image_batch()[:0]], "empty"),
     "a string": (lambda: "train", "iterable of float32 arrays"),
     "a number": (lambda: 3, "iterable of float32 arrays"),

@@ -62,7 +62,7 @@ def test_a_name_stays_what_it_is_when_its_module_is_imported():
 
 def test_an_unknown_name():
     with pytest.raises(AttributeError, match="to_onnx"):
-        export.to_onnx
+        _ = export.to_onnx
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Operators that need care: rewritten for integers, kept in float openly, or refused with advice."""
+"""Operators that need care: rewritten for integers, left in float openly, or refused."""
 
 import keras
 import numpy as np

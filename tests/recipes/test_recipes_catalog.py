@@ -42,7 +42,7 @@ def test_recipe_trains_and_is_scored(name, real_data):
     recipe = recipes.get(name)
     real_data(recipe.data)
     if recipe.features.front_end != "none":
-        data = in_memory((49, 40 if recipe.features.front_end == "log_mel" else 10, 1), classes=10)
+        data = in_memory((49, 20 if recipe.features.front_end == "log_mel" else 10, 1), classes=10)
     else:
         data = pipeline.prepare(recipe)
     model, scores = step(recipe, data)

@@ -125,3 +125,17 @@ def test_validation_is_a_stratified_part_of_training_data():
     assert sorted([*train.indices, *validation.indices]) == list(range(300))
     assert np.bincount(y[validation.indices]).tolist() == [3] * 10
     assert set(split_validation(recipe, data, seed=2)[1].indices) != set(validation.indices)
+
+
+def test_random_equalization_is_a_parabola_over_frequency():
+    layer = augmentation.RandomEqualization(0.3, seed=0)
+    spectrograms = np.zeros((500, 5, 20, 1), np.float32)
+    gains = np.asarray(layer(spectrograms, training=True))
+    assert np.ptp(gains, axis=1).max() == 0  # the same in every frame
+    f = np.linspace(-1, 1, 20)
+    basis = np.stack([f, f**2 - 1 / 3], axis=1)
+    coefficients, residual, *_ = np.linalg.lstsq(basis, gains[:, 0, :, 0].T, rcond=None)
+    assert residual.max() < 1e-6
+    assert coefficients.std(axis=1) == pytest.approx([0.3, 0.3], rel=0.1)
+    assert abs(np.corrcoef(coefficients)[0, 1]) < 0.15
+    np.testing.assert_array_equal(layer(spectrograms + 1, training=False), spectrograms + 1)
