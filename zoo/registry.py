@@ -27,10 +27,20 @@ class UnknownArchitecture(ValueError):
     """No architecture has the name that was asked for."""
 
 
-def architecture(function):
-    """Marks `function` as an architecture, to be built by `zoo.create` under its own name."""
-    function.is_architecture = True
-    return function
+def architecture(function=None, *, smallest=None):
+    """Marks `function` as an architecture, to be built by `zoo.create` under its own name.
+
+    Args:
+        smallest: Arguments of its smallest sensible size, which has every kind of layer that the
+            default has and is built, trained and exported in seconds; the defaults if left out.
+    """
+
+    def marked(function):
+        function.is_architecture = True
+        function.smallest = dict(smallest or {})
+        return function
+
+    return marked(function) if function is not None else marked
 
 
 def create(name, /, **arguments):
@@ -50,6 +60,11 @@ def create(name, /, **arguments):
     function = find(name)
     _check_arguments(name, function, arguments)
     return function(**arguments)
+
+
+def create_smallest(name, /):
+    """Builds the architecture `name` at the smallest sensible size its module names."""
+    return find(name)(**find(name).smallest)
 
 
 def find(name):

@@ -10,7 +10,7 @@ def lenet5_mnist():
     return Recipe(
         model="lenet5",
         data="mnist",
-        epochs=12,
+        epochs=20,
         batch_size=128,
         optimizer=Optimizer(name="adam", learning_rate=3e-3, schedule="cosine", warmup=0.05),
         augmentation=Augmentation(translation=(0.07, 0.07)),
