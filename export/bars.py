@@ -20,9 +20,7 @@ class Bar:
 
     def __post_init__(self):
         if not (math.isfinite(self.tolerance) and self.tolerance >= 0):
-            raise InvalidInput(
-                f"A tolerance must be a number of at least 0, not {self.tolerance!r}."
-            )
+            raise InvalidInput(f"A tolerance must be a number of at least 0, not {self.tolerance!r}.")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,9 +45,7 @@ class Verdict:
         if not math.isfinite(self.loss):
             return f"{text}: not comparable"
         missed = self.loss - self.allowed
-        return (
-            f"{text}: worse by {self.loss:.3g}, allowed {self.allowed:.3g}, missed by {missed:.3g}"
-        )
+        return f"{text}: worse by {self.loss:.3g}, allowed {self.allowed:.3g}, missed by {missed:.3g}"
 
 
 def judge(bar, metrics, reference):
@@ -60,8 +56,7 @@ def judge(bar, metrics, reference):
     """
     if bar.metric not in metrics:
         raise InvalidInput(
-            f"The bar asks for the metric {bar.metric!r}; the score has"
-            f" {', '.join(metrics) or 'none'}."
+            f"The bar asks for the metric {bar.metric!r}; the score has {', '.join(metrics) or 'none'}."
         )
     value, best = metrics[bar.metric], reference[bar.metric]
     return Verdict(

@@ -91,9 +91,7 @@ def _measure(content, threads, runs, warmup, timeout):
         file = scratch / "measured.tflite"
         file.write_bytes(content)
         try:
-            return worker.call(
-                "measure", timeout, file=str(file), threads=threads, runs=runs, warmup=warmup
-            )
+            return worker.call("measure", timeout, file=str(file), threads=threads, runs=runs, warmup=warmup)
         except (JobFailed, WorkerDied) as error:
             raise ExportError(f"The file can't be measured: {error}") from error
 

@@ -164,9 +164,7 @@ class _Work:
     def described_calibration(self):
         if self.calibration is None:
             return None
-        return Calibration(
-            samples=count(self.calibration), description=self.calibration_description
-        )
+        return Calibration(samples=count(self.calibration), description=self.calibration_description)
 
 
 @contextmanager

@@ -116,9 +116,7 @@ def read(tflite):
     if isinstance(tflite, (bytes, bytearray, memoryview)):
         return bytes(tflite)
     if not isinstance(tflite, (str, Path)):
-        raise InvalidInput(
-            f"Expected the path or the bytes of a .tflite file, not {type(tflite).__name__}."
-        )
+        raise InvalidInput(f"Expected the path or the bytes of a .tflite file, not {type(tflite).__name__}.")
     try:
         return Path(tflite).read_bytes()
     except OSError as error:

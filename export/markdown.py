@@ -12,9 +12,7 @@ def to_markdown(report):
 def _verdict(report):
     if report.passed:
         return "Every file agrees with the Keras model and meets its bar."
-    return "\n".join(
-        ["Not everything is as it should be:", "", *(f"- {text}" for text in report.problems)]
-    )
+    return "\n".join(["Not everything is as it should be:", "", *(f"- {text}" for text in report.problems)])
 
 
 def _table(report):
@@ -65,9 +63,7 @@ def _slower(report):
             text += " XNNPACK takes no part of its graph."
         elif file.benchmark.partitions > base.partitions and cut:
             names = ", ".join(f"{name} ({count})" for name, count in cut.items())
-            text += (
-                f" XNNPACK takes its graph in {file.benchmark.partitions} parts, cut by {names}."
-            )
+            text += f" XNNPACK takes its graph in {file.benchmark.partitions} parts, cut by {names}."
         yield text
 
 
@@ -89,9 +85,7 @@ def _how(report):
         ),
     ]
     if report.calibration is not None:
-        lines.append(
-            f"Calibration: {report.calibration.samples} samples ({report.calibration.description})."
-        )
+        lines.append(f"Calibration: {report.calibration.samples} samples ({report.calibration.description}).")
     lines.append(", ".join(f"{name} {number}" for name, number in report.environment.items()) + ".")
     return "\n\n".join(lines)
 

@@ -25,8 +25,7 @@ def check_precision(precision):
     if precision in PRECISIONS:
         return precision
     raise InvalidInput(
-        f"There is no precision {precision!r}. Possible:"
-        f" {', '.join(PRECISIONS)}.{_closest(precision)}"
+        f"There is no precision {precision!r}. Possible: {', '.join(PRECISIONS)}.{_closest(precision)}"
     )
 
 

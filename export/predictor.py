@@ -41,9 +41,7 @@ class Predictor:
         _refuse_foreign(self.contents)
         try:
             self._interpreter = Interpreter(model_content=content, num_threads=threads)
-            self._runners = {
-                name: self._interpreter.get_signature_runner(name) for name in self.signatures
-            }
+            self._runners = {name: self._interpreter.get_signature_runner(name) for name in self.signatures}
         except (RuntimeError, ValueError) as error:
             raise InvalidFile(f"LiteRT can't load the file: {error}") from error
 
@@ -78,15 +76,12 @@ class Predictor:
         except RuntimeError as error:
             raise InvalidFile(f"LiteRT can't run the file: {error}") from error
         return {
-            tensor.name: np.concatenate([row[tensor.name] for row in rows])
-            for tensor in described.outputs
+            tensor.name: np.concatenate([row[tensor.name] for row in rows]) for tensor in described.outputs
         }
 
     def _signature(self, name):
         if name is not None and name not in self.signatures:
-            raise InvalidInput(
-                f"The file has no signature {name!r}. Possible: {', '.join(self.signatures)}."
-            )
+            raise InvalidInput(f"The file has no signature {name!r}. Possible: {', '.join(self.signatures)}.")
         return self.contents.signatures[name or self.signatures[0]]
 
     def _arrays(self, batch, described):
@@ -126,8 +121,7 @@ def _fitting(values, tensor):
     expected = tensor.shape[1:]
     if array.ndim != len(expected) + 1 or array.shape[1:] != expected:
         raise InvalidInput(
-            f"Input {tensor.name!r} has shape {array.shape}, expected (n,"
-            f" {', '.join(map(str, expected))})."
+            f"Input {tensor.name!r} has shape {array.shape}, expected (n, {', '.join(map(str, expected))})."
         )
     if not len(array):
         raise InvalidInput(f"Input {tensor.name!r} is empty: pass at least one sample.")
@@ -152,6 +146,4 @@ def _refuse_foreign(contents):
         if not tensor.shape or tensor.shape[0] != 1
     ]
     if open_batch:
-        raise InvalidFile(
-            f"Inputs {', '.join(open_batch)} have no batch axis of 1. Convert the model again."
-        )
+        raise InvalidFile(f"Inputs {', '.join(open_batch)} have no batch axis of 1. Convert the model again.")

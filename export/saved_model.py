@@ -61,9 +61,7 @@ def _write(model, parts, directory):
     except Exception as error:
         if _disk_failed(error):
             raise OSError(str(error)) from error
-        raise ExportError(
-            f"Model {model.name!r} can't be traced for export: {_plain(error)}"
-        ) from error
+        raise ExportError(f"Model {model.name!r} can't be traced for export: {_plain(error)}") from error
 
 
 def _endpoint(part):

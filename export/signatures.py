@@ -76,9 +76,7 @@ def call(model, batch):
     import keras
 
     if isinstance(batch, Mapping) and not isinstance(model.input, Mapping):
-        batch = keras.tree.pack_sequence_as(
-            model.input, [batch[name] for name in flat_inputs(model)]
-        )
+        batch = keras.tree.pack_sequence_as(model.input, [batch[name] for name in flat_inputs(model)])
     with full_precision(model):
         return named_outputs(model, model(batch, training=False))
 

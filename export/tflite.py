@@ -5,7 +5,7 @@ One conversion, in a child process, makes the float32 file; all other precisions
 
 import re
 
-from . import flatbuffer
+from . import flatbuffer, subpixel
 from .errors import ExportError, WorkerDied
 from .precisions import CALIBRATED, PRECISIONS, check_precisions
 from .process import TIMEOUT, JobFailed, shared
@@ -111,14 +111,12 @@ def float_conversion(model, parts, saved_model=None, timeout=TIMEOUT):
                 signatures=list(parts),
                 output=str(output),
             )
-            content = output.read_bytes()
+            content = subpixel.rewrite(_main_first(output.read_bytes(), main_name(parts)))
         except JobFailed as error:
             raise ExportError(_refusal(model, str(error))) from error
         except WorkerDied as error:
-            raise ExportError(
-                f"Model {model.name!r}, float32: {error}.{_last_words(error)}"
-            ) from error
-    return check_runs(_main_first(content, main_name(parts)), model.name, "float32", timeout)
+            raise ExportError(f"Model {model.name!r}, float32: {error}.{_last_words(error)}") from error
+    return check_runs(content, model.name, "float32", timeout)
 
 
 def derive(model, float_file, precision, calibration, timeout=TIMEOUT):
@@ -138,9 +136,7 @@ def _main_first(content, name):
     The converter sorts graphs by name.
     """
     model = flatbuffer.parse(content)
-    main = next(
-        entry.subgraphIndex for entry in model.signatureDefs if entry.signatureKey.decode() == name
-    )
+    main = next(entry.subgraphIndex for entry in model.signatureDefs if entry.signatureKey.decode() == name)
     order = [main, *(index for index in range(len(model.subgraphs)) if index != main)]
     flatbuffer.reorder(model, order)
     return flatbuffer.serialise(model)
@@ -148,17 +144,11 @@ def _main_first(content, name):
 
 def _refusal(model, text):
     """What the converter's error means, and what can be done."""
-    flex = re.findall(r"[Ff]lex ops?: ([^\n]+)", text) or re.findall(
-        r"'(tf\.\w+)' op is neither", text
-    )
+    flex = re.findall(r"[Ff]lex ops?: ([^\n]+)", text) or re.findall(r"'(tf\.\w+)' op is neither", text)
     if not flex:
-        return (
-            f"Model {model.name!r} can't be converted to float32: {' '.join(text.split())[-1500:]}"
-        )
+        return f"Model {model.name!r} can't be converted to float32: {' '.join(text.split())[-1500:]}"
     names = dict.fromkeys(part.strip().removeprefix("Flex") for part in flex[0].split(","))
-    remedy = next(
-        (text for key, text in REMEDIES.items() if any(key in name for name in names)), ANY
-    )
+    remedy = next((text for key, text in REMEDIES.items() if any(key in name for name in names)), ANY)
     return (
         f"Model {model.name!r} can't be converted: TensorFlow Lite has no kernel for"
         f" {', '.join(names)}. Files that call TensorFlow for it (Flex) don't run on LiteRT."

@@ -112,16 +112,11 @@ def _structure_problems(contents, precision):
 
 def _shape_problems(predictor, parts):
     if set(predictor.signatures) != set(parts):
-        yield (
-            f"the file has the signatures {', '.join(predictor.signatures)}, expected"
-            f" {', '.join(parts)}"
-        )
+        yield (f"the file has the signatures {', '.join(predictor.signatures)}, expected {', '.join(parts)}")
         return
     for name, part in parts.items():
         described = predictor.contents.signatures[name]
-        expected = {
-            key: tuple(tensor.shape[1:]) for key, tensor in named_outputs(part, part.output).items()
-        }
+        expected = {key: tuple(tensor.shape[1:]) for key, tensor in named_outputs(part, part.output).items()}
         found = {tensor.name: tensor.shape[1:] for tensor in described.outputs}
         if found != expected:
             yield f"signature {name!r} returns {found}, expected {expected}"
@@ -138,13 +133,9 @@ def _agreements(predictor, parts, name, batches, bound):
         for key, values in reference.items():
             collected.setdefault(key, []).append((np.asarray(values), stored[key]))
     if not collected:
-        raise InvalidInput(
-            f"No data was given to verify signature {name!r}: pass at least one batch."
-        )
+        raise InvalidInput(f"No data was given to verify signature {name!r}: pass at least one batch.")
     for tensor in predictor.contents.signatures[name].outputs:
-        references, outputs = (
-            np.concatenate(rows) for rows in zip(*collected[tensor.name], strict=True)
-        )
+        references, outputs = (np.concatenate(rows) for rows in zip(*collected[tensor.name], strict=True))
         yield compare(name, tensor, references, outputs, bound)
 
 

@@ -47,9 +47,7 @@ def quantize(request, stage):
     stage("quantising")
     write(
         request["output"],
-        mlir_quantize(
-            calibrated, fully_quantize=True, input_data_type=tf.int8, output_data_type=tf.int8
-        ),
+        mlir_quantize(calibrated, fully_quantize=True, input_data_type=tf.int8, output_data_type=tf.int8),
     )
 
 

@@ -5,12 +5,13 @@ import pytest
 
 import export
 import zoo
+from zoo.registry import create_smallest
 
 
 @pytest.fixture(scope="module", params=zoo.list_models())
 def exported(request):
-    """An architecture with its batch statistics settled, its signatures, its data and its five files."""
-    model = zoo.create(request.param)
+    """The smallest of an architecture with batch statistics of its data, its signatures, data and files."""
+    model = create_smallest(request.param)
     rng = np.random.default_rng(0)
     inputs = rng.random((48, *model.input_shape[1:]), dtype="float32")
     if zoo.facts()[request.param].kind != "decoder":

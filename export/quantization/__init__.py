@@ -29,14 +29,8 @@ def quantize(float_file, precision, calibration=None, timeout=TIMEOUT):
     check_precision(precision)
     contents = inspect(float_file)
     if contents.precision != "float32":
-        raise InvalidFile(
-            f"Expected a float32 file to start from, this one is {contents.precision}."
-        )
-    samples = (
-        samples_for(contents.signatures, calibration, precision)
-        if precision in CALIBRATED
-        else None
-    )
+        raise InvalidFile(f"Expected a float32 file to start from, this one is {contents.precision}.")
+    samples = samples_for(contents.signatures, calibration, precision) if precision in CALIBRATED else None
     try:
         if precision == "float16":
             return float16.cast(float_file)

@@ -98,13 +98,10 @@ def _stacked(batches, inputs, signature):
             lengths.add(len(array))
             rows[tensor.name].append(array)
         if len(lengths) > 1:
-            raise InvalidInput(
-                f"{signature}: the inputs of a calibration batch differ in length: {lengths}."
-            )
+            raise InvalidInput(f"{signature}: the inputs of a calibration batch differ in length: {lengths}.")
     if not any(len(array) for array in rows[inputs[0].name]):
         raise InvalidInput(
-            f"{signature}: the calibration data is empty. Pass at least one sample; a few hundred"
-            " are usual."
+            f"{signature}: the calibration data is empty. Pass at least one sample; a few hundred are usual."
         )
     return {name: np.concatenate(arrays) for name, arrays in rows.items()}
 

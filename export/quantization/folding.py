@@ -32,9 +32,7 @@ def fold_constants(float_file):
 
 def _constant_operators(model, graph):
     known = {
-        index
-        for index, tensor in enumerate(graph.tensors)
-        if flatbuffer.constant(model, tensor) is not None
+        index for index, tensor in enumerate(graph.tensors) if flatbuffer.constant(model, tensor) is not None
     }
     found = []
     for operator in graph.operators or []:

@@ -69,9 +69,7 @@ def to_int16x8(float_file, samples):
 
 
 def _by_tensorflow(float_file, samples, problem, timeout):
-    arrays = {
-        f"{name}/{key}": rows for name, parts in samples.items() for key, rows in parts.items()
-    }
+    arrays = {f"{name}/{key}": rows for name, parts in samples.items() for key, rows in parts.items()}
     with scratch_folder() as scratch:
         source, output = scratch / "float32.tflite", scratch / "int8.tflite"
         source.write_bytes(float_file)
@@ -121,9 +119,7 @@ def _breakage(float_file, content, samples):
 
 def _refuse_loops(float_file):
     """Neither quantiser follows the values inside a loop, and TensorFlow's crashes on some."""
-    loops = {
-        name: n for name, n in inspect(float_file).operators.items() if name in ("WHILE", "IF")
-    }
+    loops = {name: n for name, n in inspect(float_file).operators.items() if name in ("WHILE", "IF")}
     if loops:
         raise ExportError(_float_islands(loops))
 

@@ -4,9 +4,7 @@ The result is equal in exact arithmetic. It is only ever the source of an intege
 the original operators are at least as fast.
 """
 
-import numpy as np
-
-from .. import flatbuffer
+from ..editing import replace
 
 
 def rewrite(float_file, names):
@@ -15,81 +13,12 @@ def rewrite(float_file, names):
     Returns:
         The new file's bytes; unchanged if none of the operators occurs.
     """
-    model = flatbuffer.parse(float_file)
-    replaced = False
-    for graph in model.subgraphs:
-        operators = []
-        for operator in graph.operators or []:
-            name = flatbuffer.operator_name(model, operator)
-            output = graph.tensors[operator.outputs[0]] if operator.outputs else None
-            if name in names and flatbuffer.type_name(output.type) == "float32":
-                operators += REWRITES[name](_Editor(model, graph), operator)
-                replaced = True
-            else:
-                operators.append(operator)
-        graph.operators = operators
-    if not replaced:
-        return bytes(float_file)
-    flatbuffer.drop_unused(model)
-    return flatbuffer.serialise(model)
 
+    def rule(edit, operator):
+        kind = edit.kind(operator)
+        return REWRITES[kind](edit, operator) if kind in names and edit.is_float(operator) else None
 
-# The schema's options table of each operator written here that has one.
-OPTIONS = {
-    "ADD": "AddOptions",
-    "EXP": "ExpOptions",
-    "MAXIMUM": "MaximumMinimumOptions",
-    "MUL": "MulOptions",
-    "SUB": "SubOptions",
-}
-
-
-class _Editor:
-    """Adds tensors and operators to one graph of a model."""
-
-    def __init__(self, model, graph):
-        self.model, self.graph = model, graph
-
-    def scalar(self, value, name):
-        """The index of a new constant of one float32 value."""
-        from ai_edge_litert import schema_py_generated as schema
-
-        buffer = schema.BufferT()
-        buffer.data = np.array([value], np.float32).view(np.uint8)
-        self.model.buffers.append(buffer)
-        return self._tensor((), len(self.model.buffers) - 1, name)
-
-    def like(self, index, name):
-        """The index of a new activation with the shape of another tensor."""
-        return self._tensor(flatbuffer.shape_of(self.graph.tensors[index]), 0, name)
-
-    def name(self, operator):
-        """The name of an operator's output, on which new names build to stay unique."""
-        return self.graph.tensors[operator.outputs[0]].name.decode()
-
-    def operator(self, kind, inputs, output, activation="NONE"):
-        """A new operator; `activation` is for those that can fuse one."""
-        from ai_edge_litert import schema_py_generated as schema
-
-        made = schema.OperatorT()
-        made.opcodeIndex = flatbuffer.operator_code(self.model, kind)
-        made.inputs, made.outputs = list(inputs), [output]
-        if kind in OPTIONS:
-            made.builtinOptionsType = getattr(schema.BuiltinOptions, OPTIONS[kind])
-            made.builtinOptions = getattr(schema, OPTIONS[kind] + "T")()
-        if hasattr(made.builtinOptions, "fusedActivationFunction"):
-            code = getattr(schema.ActivationFunctionType, activation)
-            made.builtinOptions.fusedActivationFunction = code
-        return made
-
-    def _tensor(self, shape, buffer, name):
-        from ai_edge_litert import schema_py_generated as schema
-
-        tensor = schema.TensorT()
-        tensor.shape, tensor.type, tensor.buffer = list(shape), schema.TensorType.FLOAT32, buffer
-        tensor.name = name.encode()
-        self.graph.tensors.append(tensor)
-        return len(self.graph.tensors) - 1
+    return replace(float_file, rule)
 
 
 def _negate(edit, operator):
@@ -116,7 +45,7 @@ def _leaky_relu(edit, operator):
     """max(x, alpha x), for the usual slopes below one."""
     slope = float(operator.builtinOptions.alpha)
     if slope > 1:
-        return [operator]
+        return None
     name, x = edit.name(operator), operator.inputs[0]
     low = edit.like(x, f"{name}/low")
     return [

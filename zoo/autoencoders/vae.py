@@ -19,7 +19,7 @@ from zoo.registry import architecture
 HIDDEN = ("convolutional", "dense")
 
 
-@architecture
+@architecture(smallest={"units": 16})
 def vae(
     input_shape=(28, 28, 1),
     code=20,

@@ -1,0 +1,86 @@
+"""Transposed convolutions of few channels are written as convolutions, and compute the same."""
+
+import keras
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from keras import layers
+
+import export
+from export import subpixel
+
+
+def transposed(images, weights, stride):
+    """A transposed convolution with `same` padding, pixel by pixel, after its definition."""
+    n, height, width, _ = images.shape
+    channels, size = weights.shape[:2]
+    before = max(size - stride, 0) // 2
+    full = np.zeros((n, height * stride + 2 * size, width * stride + 2 * size, channels))
+    for y in range(height):
+        for x in range(width):
+            spread = np.einsum("ni,cyxi->nyxc", images[:, y, x], weights)
+            full[:, y * stride + size :, x * stride + size :][:, :size, :size] += spread
+    start = size + before
+    return full[:, start : start + height * stride, start : start + width * stride]
+
+
+def convolved(images, kernel, stride):
+    """The sub-pixel convolution of the kernel, pixel by pixel."""
+    n, height, width, _ = images.shape
+    reach = kernel.shape[1] // 2
+    padded = np.pad(images, ((0, 0), (reach, reach), (reach, reach), (0, 0)))
+    output = np.zeros((n, height * stride, width * stride, len(kernel) // stride**2))
+    for y in range(height):
+        for x in range(width):
+            window = padded[:, y : y + 2 * reach + 1, x : x + 2 * reach + 1]
+            phases = np.einsum("nyxi,cyxi->nc", window, kernel).reshape(n, stride, stride, -1)
+            output[:, y * stride : (y + 1) * stride, x * stride : (x + 1) * stride] = phases
+    return output
+
+
+@settings(max_examples=25, deadline=None)
+@given(size=st.integers(1, 7), stride=st.integers(2, 4), channels=st.integers(1, 3), seed=st.integers(0, 99))
+def test_kernel_computes_the_transposed_convolution(size, stride, channels, seed):
+    rng = np.random.default_rng(seed)
+    images = rng.normal(size=(2, 4, 5, 2))
+    weights = rng.normal(size=(channels, size, size, 2)).astype("float32")
+    kernel = subpixel.subpixel_kernel(weights, stride)
+    np.testing.assert_allclose(
+        convolved(images, kernel, stride), transposed(images, weights, stride), atol=1e-5
+    )
+
+
+def upscaled(channels, **options):
+    image = keras.Input((5, 7, 6))
+    x = layers.Conv2DTranspose(channels, 4, padding="same", bias_initializer="normal", **options)(image)
+    return keras.Model(image, x)
+
+
+@pytest.mark.parametrize("activation", ["linear", "relu"])
+@pytest.mark.parametrize("precision", export.PRECISIONS)
+def test_files_agree_with_keras(precision, activation):
+    model = upscaled(3, strides=2, activation=activation)
+    images = np.random.default_rng(0).normal(size=(16, 5, 7, 6)).astype("float32")
+    content = export.to_tflite(model, precision, calibration=[images])
+    operators = export.inspect(content).operators
+    assert operators["CONV_2D"] == operators["DEPTH_TO_SPACE"] == 1
+    assert "TRANSPOSE_CONV" not in operators
+    assert export.verify(model, content, [images], precision=precision).passed
+
+
+@pytest.mark.parametrize(
+    "options", [{"strides": 1}, {"strides": (1, 2)}, {"strides": 2, "channels": subpixel.CHANNELS + 1}]
+)
+def test_others_stay(options):
+    model = upscaled(**{"channels": 1, **options})
+    assert "DEPTH_TO_SPACE" not in export.inspect(export.to_tflite(model)).operators
+
+
+def test_signatures_go_on_sharing_the_kernel():
+    """A decoder that is in the file by itself and in the whole takes its weights once."""
+    decoder = upscaled(8, strides=2)
+    image = keras.Input((5, 7, 6))
+    whole = keras.Model(image, decoder(layers.Conv2D(6, 1)(image)))
+    both = export.to_tflite(whole, signatures={"whole": whole, "decode": decoder})
+    assert len(both) < len(export.to_tflite(whole)) + 4 * 9 * 6 * 32
