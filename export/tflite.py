@@ -23,6 +23,7 @@ REMEDIES = {
     ),
     "Pool3D": "Pool the image axes with a 2-D layer, and the depth with another after a reshape.",
 }
+WITHOUT_SUBPIXEL = ("int16x8",)  # DEPTH_TO_SPACE has no int16 kernel
 ANY = "Replace the operator, or export the model up to the layer before it."
 
 
@@ -111,7 +112,7 @@ def float_conversion(model, parts, saved_model=None, timeout=TIMEOUT):
                 signatures=list(parts),
                 output=str(output),
             )
-            content = subpixel.rewrite(_main_first(output.read_bytes(), main_name(parts)))
+            content = _main_first(output.read_bytes(), main_name(parts))
         except JobFailed as error:
             raise ExportError(_refusal(model, str(error))) from error
         except WorkerDied as error:
@@ -120,11 +121,10 @@ def float_conversion(model, parts, saved_model=None, timeout=TIMEOUT):
 
 
 def derive(model, float_file, precision, calibration, timeout=TIMEOUT):
-    """A file of another precision, checked to run."""
-    if precision == "float32":
-        return float_file
+    """A file of a precision from the converter's float32 file, checked to run."""
+    source = float_file if precision in WITHOUT_SUBPIXEL else subpixel.rewrite(float_file)
     try:
-        content = quantize(float_file, precision, calibration, timeout=timeout)
+        content = quantize(source, precision, calibration, timeout=timeout)
     except ExportError as error:
         raise ExportError(f"Model {model.name!r}, {error}") from error
     return check_runs(content, model.name, precision, timeout)

@@ -108,7 +108,7 @@ BUILDERS = {
     conv_bn_relu: {"CONV_2D": 2, "MAX_POOL_2D": 1, "MEAN": 1, "FULLY_CONNECTED": 1},
     separable: {"DEPTHWISE_CONV_2D": 1, "CONV_2D": 1, "MEAN": 1, "FULLY_CONNECTED": 1},
     dilated: {"CONV_2D": 3, "MEAN": 1, "FULLY_CONNECTED": 1},
-    deconvolution: {"FULLY_CONNECTED": 1, "RESHAPE": 1, "TRANSPOSE_CONV": 2, "LOGISTIC": 1},
+    deconvolution: {"FULLY_CONNECTED": 1, "RESHAPE": 1, "CONV_2D": 2, "DEPTH_TO_SPACE": 2, "LOGISTIC": 1},
     upsampling: {"CONV_2D": 2, "RESIZE_NEAREST_NEIGHBOR": 1, "LOGISTIC": 1},
     two_outputs: {"CONV_2D": 1, "MEAN": 1, "FULLY_CONNECTED": 2, "LOGISTIC": 1},
     autoencoder: {"FULLY_CONNECTED": 8, "RESHAPE": 4, "LOGISTIC": 2},
