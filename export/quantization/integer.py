@@ -1,7 +1,10 @@
 """Files that compute in integers: int8 throughout, or int16 activations with int8 weights."""
 
+import re
+
 import numpy as np
 
+from .. import flatbuffer
 from ..contents import inspect
 from ..errors import ExportError, InvalidFile, WorkerDied
 from ..predictor import load
@@ -57,7 +60,8 @@ def to_int16x8(float_file, samples):
 
     _refuse_loops(float_file)
     source = rewrite(fold_constants(float_file), FOR_INT16)
-    content = quantizer.apply(source, recipe.static_wi8_ai16(), samples)
+    rules = [*recipe.static_wi8_ai16(), *_left_in_float(source)]
+    content = quantizer.apply(source, rules, samples)
     contents = inspect(content)
     if contents.precision != "int16x8":
         names = ", ".join(contents.operators)
@@ -66,6 +70,25 @@ def to_int16x8(float_file, samples):
     if broken:
         raise ExportError(broken)
     return content
+
+
+def _left_in_float(source):
+    """Rules that except products with a constant matrix: the int16 kernel misreads int8 weights."""
+    from ai_edge_quantizer.algorithm_manager import AlgorithmName
+    from ai_edge_quantizer.qtyping import TFLOperationName
+
+    model = flatbuffer.parse(source)
+    for graph in model.subgraphs:
+        for operator in graph.operators:
+            if flatbuffer.operator_name(model, operator) != "BATCH_MATMUL":
+                continue
+            if any(flatbuffer.constant(model, graph.tensors[i]) is not None for i in operator.inputs):
+                yield {
+                    "regex": re.escape(graph.tensors[operator.outputs[0]].name.decode()),
+                    "operation": TFLOperationName.BATCH_MATMUL,
+                    "algorithm_key": AlgorithmName.NO_QUANTIZE,
+                    "op_config": {},
+                }
 
 
 def _by_tensorflow(float_file, samples, problem, timeout):

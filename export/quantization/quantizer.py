@@ -4,9 +4,12 @@ import contextlib
 import io
 import logging
 
+import numpy as np
+
 from .. import flatbuffer
 from ..errors import ExportError
 from .ranges import activation_ranges
+from .zero_channels import keep_biases
 
 
 def apply(float_file, recipe, samples=None):
@@ -24,13 +27,15 @@ def apply(float_file, recipe, samples=None):
 
     try:
         ranges = None if samples is None else activation_ranges(float_file, samples)
-        with _quiet():
+        # Biases of all-zero channels overflow in it; `keep_biases` mends them.
+        with _quiet(), np.errstate(invalid="ignore"):
             work = quantizer.Quantizer(bytes(float_file), recipe)
             content = bytes(work.quantize(ranges, enable_progress_report=False).quantized_model)
     # Neither the package nor LiteRT documents exceptions of its own.
     except Exception as error:
         raise ExportError(f"the quantiser failed: {type(error).__name__}: {error}") from error
     model = flatbuffer.parse(content)
+    keep_biases(model, flatbuffer.parse(float_file))
     for graph in model.subgraphs:
         _type_unread_outputs(graph)
         _relax_relu6(graph)
