@@ -17,6 +17,8 @@ _HOMES = {
     "describe": "zoo.description",
     "facts": "zoo.table",
     "list_models": "zoo.registry",
+    "output_size": "zoo.window",
+    "pixels_seen": "zoo.seen",
 }
 
 __all__ = sorted(_HOMES)

@@ -4,6 +4,7 @@ Each check returns the value in the form the architectures use, or raises a `Val
 what was given, what is possible and what to do next.
 """
 
+import math
 import operator
 
 
@@ -53,6 +54,16 @@ def rate(value, name):
         raise ValueError(
             f"{name}={value!r}: expected the fraction of units to drop, at least 0 and below 1. "
             f"Pass {name}=0.0 to drop none."
+        )
+    return float(value)
+
+
+def multiplier(value, name):
+    """A positive number that scales a size."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < math.inf:
+        raise ValueError(
+            f"{name}={value!r}: expected a positive number to multiply with. "
+            f"Pass {name}=1.0 for the published size, {name}=0.5 for half of it."
         )
     return float(value)
 

@@ -1,7 +1,8 @@
 """Multiply-accumulate operations of a layer, for one image.
 
-Counted are convolutions and dense layers. Batch normalisation folds into the convolution before
-it, and activations, pooling and sums multiply no weights: they count as 0.
+Counted are convolutions and dense layers, and what a layer of the zoo says of itself with a method
+`macs` (see `zoo.layers`). Batch normalisation folds into the convolution before it, and
+activations, pooling and sums multiply no weights: they count as 0.
 """
 
 import math
@@ -34,6 +35,8 @@ def macs(layer, inputs, outputs):
     """
     if None in (*inputs, *outputs):
         return None
+    if hasattr(layer, "macs"):
+        return layer.macs(inputs, outputs)
     if isinstance(layer, layers.Dense):
         return math.prod(inputs) * layer.units
     if isinstance(layer, SEPARABLE + DEPTHWISE + TRANSPOSED + CONVOLUTION):

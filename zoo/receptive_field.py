@@ -10,18 +10,9 @@ from fractions import Fraction
 
 from keras import layers
 
-from zoo import macs
+from zoo import macs, window
 from zoo.layers.resize import NearestUpsampling2D
 
-STRIDED = macs.CONVOLUTION + macs.DEPTHWISE + macs.SEPARABLE
-POOLING = (
-    layers.AveragePooling1D,
-    layers.AveragePooling2D,
-    layers.AveragePooling3D,
-    layers.MaxPooling1D,
-    layers.MaxPooling2D,
-    layers.MaxPooling3D,
-)
 UPSAMPLING = (layers.UpSampling1D, layers.UpSampling2D, layers.UpSampling3D, NearestUpsampling2D)
 MERGING_ALL = (
     layers.Flatten,
@@ -72,7 +63,8 @@ def after(layer, fields, rank, whole):
     if not fields or None in fields:
         return None
     merged = _merged(fields)
-    if merged.jump is None or rank == 1 or isinstance(layer, MERGING_ALL):
+    merges_all = isinstance(layer, MERGING_ALL) or window.sees_all(layer)
+    if merged.jump is None or rank == 1 or merges_all:
         return Field(tuple(whole), None)
     return _local(layer, merged)
 
@@ -85,14 +77,8 @@ def _merged(fields):
 
 def _local(layer, field):
     axes = len(field.jump)
-    if isinstance(layer, STRIDED):
-        dilation = _per_axis(layer.dilation_rate, axes)
-        kernel = _per_axis(layer.kernel_size, axes)
-        spans = [(k - 1) * d for k, d in zip(kernel, dilation, strict=True)]
-        return _moved(field, spans, _per_axis(layer.strides, axes))
-    if isinstance(layer, POOLING):
-        spans = [size - 1 for size in _per_axis(layer.pool_size, axes)]
-        return _moved(field, spans, _per_axis(layer.strides, axes))
+    if slid := window.of(layer, axes):
+        return _moved(field, slid.spans, slid.strides)
     if isinstance(layer, macs.TRANSPOSED):
         factors = _per_axis(layer.strides, axes)
         kernel = _per_axis(layer.kernel_size, axes)

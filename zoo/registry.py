@@ -9,17 +9,51 @@ import fnmatch
 import importlib
 import inspect
 
+from zoo import applications
+
 ARCHITECTURES = {
+    "alexnet": "zoo.classifiers.alexnet",
+    "all_convolutional": "zoo.classifiers.all_convolutional",
+    "capsnet": "zoo.classifiers.capsnet",
+    "context_module": "zoo.segmenters.context_module",
+    "convnext_v2": "zoo.classifiers.convnext_v2",
     "convolutional_autoencoder": "zoo.autoencoders.convolutional",
+    "cresceptron": "zoo.classifiers.cresceptron",
+    "dannet": "zoo.classifiers.dannet",
     "deconvolutional_decoder": "zoo.decoders.deconvolution",
+    "deep_linear_network": "zoo.classifiers.deep_linear_network",
+    "deeplab": "zoo.segmenters.deeplab",
     "dilated_cnn": "zoo.classifiers.dilated",
+    "dilated_resnet": "zoo.classifiers.dilated_resnet",
     "ds_cnn": "zoo.classifiers.ds_cnn",
+    "efficientnet_lite": "zoo.classifiers.efficientnet_lite",
+    "fcn": "zoo.segmenters.fcn",
+    "fomo": "zoo.segmenters.fomo",
+    "googlenet": "zoo.classifiers.googlenet",
+    "lenet1": "zoo.classifiers.lenet",
     "lenet5": "zoo.classifiers.lenet",
+    "lenet5_blur": "zoo.classifiers.lenet_blur",
     "lenet5_modern": "zoo.classifiers.lenet",
+    "mcdnn": "zoo.classifiers.mcdnn",
+    "mcunet": "zoo.classifiers.mcunet",
+    "mobilenet_v1": "zoo.classifiers.mobilenet_v1",
+    "mobilenet_v2": "zoo.classifiers.mobilenet_v2",
+    "mobilenet_v3": "zoo.classifiers.mobilenet_v3",
+    "neocognitron": "zoo.classifiers.neocognitron",
+    "neural_abstraction_pyramid": "zoo.classifiers.neural_abstraction_pyramid",
+    "resnet": "zoo.classifiers.resnet",
     "resnet8": "zoo.classifiers.resnet",
+    "resnet_small": "zoo.classifiers.resnet",
     "separable_cnn": "zoo.classifiers.separable",
+    "shufflenet_v2": "zoo.classifiers.shufflenet_v2",
+    "siann": "zoo.classifiers.siann",
+    "siann_segmenter": "zoo.segmenters.siann",
+    "squeezenet": "zoo.classifiers.squeezenet",
+    "stn_cnn": "zoo.classifiers.stn",
+    "unet": "zoo.segmenters.unet",
     "upsampling_decoder": "zoo.decoders.upsampling",
     "vae": "zoo.autoencoders.vae",
+    "vgg16": "zoo.classifiers.vgg16",
 }
 
 
@@ -47,7 +81,7 @@ def create(name, /, **arguments):
     """Builds the untrained model `name`.
 
     Args:
-        name: One of `list_models()`.
+        name: One of `list_models()` or of `list_models("keras/*")`.
         **arguments: What the architecture's function takes; its defaults hold otherwise.
 
     Returns:
@@ -73,17 +107,24 @@ def find(name):
     Raises:
         UnknownArchitecture: No architecture has that name.
     """
+    if name in applications.NAMES:
+        return applications.adopted(name)
     if name not in ARCHITECTURES:
         raise UnknownArchitecture(
-            f"There is no architecture {name!r}.{_closest(name, ARCHITECTURES)} "
-            "`zoo.list_models()` lists all of them."
+            f"There is no architecture {name!r}.{_closest(name, [*ARCHITECTURES, *applications.NAMES])} "
+            "`zoo.list_models()` lists all of them, and `zoo.list_models('keras/*')` those of Keras."
         )
     return getattr(importlib.import_module(ARCHITECTURES[name]), name)
 
 
 def list_models(pattern="*"):
-    """The names that match `pattern` (as file names do: `*`, `?`, `[abc]`), sorted."""
-    return sorted(fnmatch.filter(ARCHITECTURES, pattern))
+    """The names that match `pattern` (as file names do: `*`, `?`, `[abc]`), sorted.
+
+    As in file names, `*` stops at a slash: only "keras/*" lists the architectures of
+    `keras.applications`.
+    """
+    adopted = "/" in pattern
+    return sorted(fnmatch.filter(applications.NAMES if adopted else ARCHITECTURES, pattern))
 
 
 def _check_arguments(name, function, arguments):

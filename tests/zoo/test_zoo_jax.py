@@ -13,7 +13,11 @@ import zoo
 
 CODE = """
 import json, sys
-sys.modules["tensorflow"] = None
+class NoTensorFlow:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] == "tensorflow":
+            raise ModuleNotFoundError(name, name=name)
+sys.meta_path.insert(0, NoTensorFlow())
 import zoo, keras
 from zoo.registry import create_smallest
 import numpy as np
@@ -29,7 +33,6 @@ vae = zoo.create("vae", input_shape=(8, 8, 1), code=2, filters=(4,), units=8)
 vae.compile(keras.optimizers.Adam(0.01), "binary_crossentropy")
 images = np.random.default_rng(0).random((16, 8, 8, 1), dtype="float32")
 report["losses"] = vae.fit(images, images, batch_size=8, epochs=8, verbose=0).history["loss"]
-del sys.modules["tensorflow"]
 report["modules"] = sorted({name.partition(".")[0] for name in sys.modules})
 print(json.dumps(report))
 """

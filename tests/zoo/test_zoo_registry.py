@@ -31,7 +31,7 @@ def test_table_is_sorted():
 
 def test_list_models_filters_and_sorts():
     assert zoo.list_models() == sorted(registry.ARCHITECTURES)
-    assert zoo.list_models("lenet5*") == ["lenet5", "lenet5_modern"]
+    assert zoo.list_models("lenet5*") == ["lenet5", "lenet5_blur", "lenet5_modern"]
     assert zoo.list_models("*_decoder") == ["deconvolutional_decoder", "upsampling_decoder"]
     assert zoo.list_models("nothing*") == []
 

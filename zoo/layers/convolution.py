@@ -2,6 +2,7 @@
 
 from keras import layers
 
+from zoo.layers.blur import BlurPool2D
 from zoo.layers.normalization import batch_norm
 
 
@@ -37,15 +38,16 @@ def conv_bn_relu(x, filters, kernel_size, *, name, bias=False, **geometry):
     return layers.ReLU(name=f"{name}_relu")(x)
 
 
-def separable_block(x, filters, *, name, kernel_size=3, strides=1):
+def separable_block(x, filters, *, name, kernel_size=3, strides=1, blur=False):
     """Depthwise, then pointwise convolution, each with batch normalisation and ReLU.
 
-    MobileNets (Howard et al., 2017, figure 3), https://arxiv.org/abs/1704.04861.
+    MobileNets (Howard et al., 2017, figure 3), https://arxiv.org/abs/1704.04861. With `blur` the
+    strides are those of a `BlurPool2D`, `{name}_blur`, between the two.
     `(n, h, w, c)` to `(n, ceil(h / strides), ceil(w / strides), filters)`.
     """
     x = layers.DepthwiseConv2D(
         kernel_size,
-        strides=strides,
+        strides=1 if blur else strides,
         padding="same",
         use_bias=False,
         depthwise_initializer="he_normal",
@@ -53,6 +55,8 @@ def separable_block(x, filters, *, name, kernel_size=3, strides=1):
     )(x)
     x = batch_norm(x, f"{name}_depthwise_bn")
     x = layers.ReLU(name=f"{name}_depthwise_relu")(x)
+    if blur and strides != 1:
+        x = BlurPool2D(strides, name=f"{name}_blur")(x)
     x = layers.Conv2D(
         filters, 1, use_bias=False, kernel_initializer="he_normal", name=f"{name}_pointwise"
     )(x)
