@@ -11,6 +11,7 @@ _HOMES = {
     "Optimizer": "recipes.recipe",
     "Recipe": "recipes.recipe",
     "RecipeError": "recipes.errors",
+    "Regularization": "recipes.recipe",
     "TrainingError": "recipes.errors",
     "get": "recipes.registry",
     "names": "recipes.registry",

@@ -22,54 +22,44 @@ from recipes import files
 
 PATH = pathlib.Path(__file__).with_name("matrix.csv")
 DOCUMENT = PATH.resolve().parents[1] / "docs" / "matrix.md"
-COLUMNS = ("architecture", "precision", "result", "bytes", "rms_error", "latency_ms", "operators")
+COLUMNS = (
+    "architecture",
+    "input",
+    "parameters",
+    "macs",
+    "build_seconds",
+    "precision",
+    "result",
+    "bytes",
+    "rms_error",
+    "latency_ms",
+    "operators",
+)
 PASSES = "passes"
-LARGE = 2_000_000_000  # multiply-accumulates from which fewer images do
+INTRODUCTION = (
+    "Written by `python -m recipes.matrix`: full-size, untrained, one image a call. A cell holds the file's size",
+    "and, in brackets, the root mean square error against Keras in standard deviations of the output. Latency is",
+    "LiteRT's with one thread, float32 → int8, on the machine that made the table.",
+)
+SAMPLES = 32  # images to calibrate by and to compare on
+LARGE, FEWER = 50_000_000, 4  # multiply-accumulates from which fewer images do
+RUNS = 20  # of which the latency is the median
+ADOPTED = "keras/"
 TIMED = ("float32", "int8")
 
 
-def settle(model, images):
-    """Give batch normalisations the statistics that `images`, `(n, h, w, c)`, have in front of them.
+def names():
+    """Every architecture of the zoo, and every adopted one."""
+    import zoo
 
-    And an offset of 1: without it a deep untrained network of ReLUs is chaotic, two close inputs
-    drift apart from layer to layer (Yang et al., "A Mean Field Theory of Batch Normalization", 2019,
-    https://arxiv.org/abs/1902.08129), and so do a file and the model. Trained ones are not.
-    """
-    import keras
-
-    found = [x for x in model._flatten_layers() if isinstance(x, keras.layers.BatchNormalization)]
-    momenta = [layer.momentum for layer in found]
-    for layer in found:
-        layer.momentum = 0.0
-        if layer.center:
-            layer.beta.assign(keras.ops.ones_like(layer.beta))
-    model(images, training=True)
-    for layer, momentum in zip(found, momenta, strict=True):
-        layer.momentum = momentum
+    return [*zoo.list_models(), *zoo.list_models(f"{ADOPTED}*")]
 
 
-def inputs_of(model, count):
-    """By signature, or as a list for the one signature there is: images, or codes of unit variance.
+def precisions_of(name):
+    """Those that are measured: all, and for adopted architectures the two that are promised."""
+    import export
 
-    Images are noise, each as bright as it happens to be.
-
-    The batch statistics are settled on the images.
-    """
-    import numpy as np
-
-    rng = np.random.default_rng(0)
-    parts = getattr(model, "signatures", None)
-    images = rng.random((count, *model.input_shape[1:]), dtype="float32")
-    if len(model.input_shape) == 4:
-        images *= rng.random((count, 1, 1, 1), dtype="float32")
-        settle(model, images)
-
-    def given(part):
-        if part.input_shape == model.input_shape and len(part.input_shape) == 4:
-            return [images]
-        return [rng.standard_normal((count, *part.input_shape[1:])).astype("float32")]
-
-    return {name: given(part) for name, part in parts.items()} if parts else given(model)
+    return TIMED if name.startswith(ADOPTED) else export.PRECISIONS
 
 
 def measured(name):
@@ -78,27 +68,42 @@ def measured(name):
 
     import export
     import zoo
+    from export.signatures import named_models
+    from export.tflite import check_calibration, derive, float_conversion
+    from recipes.untrained import inputs_of
+    from zoo.registry import create_smallest
 
     keras.utils.set_random_seed(0)
-    model = zoo.create(name)
-    data = inputs_of(model, 4 if (zoo.facts()[name].macs or 0) > LARGE else 32)
-    signatures = getattr(model, "signatures", None)
+    began = time.perf_counter()
+    model = create_smallest(name) if name.startswith(ADOPTED) else zoo.create(name)
+    facts = {
+        "architecture": name,
+        "input": "×".join(map(str, model.input_shape[1:])),
+        "build_seconds": f"{time.perf_counter() - began:.2f}",
+        "parameters": model.count_params(),
+        "macs": zoo.describe(model).macs,
+    }
+    data = inputs_of(model, FEWER if (facts["macs"] or 0) > LARGE else SAMPLES)
+    parts = named_models(model, getattr(model, "signatures", None))
+    calibration = check_calibration(parts, export.PRECISIONS, data)
+    float_file = float_conversion(model, parts)
     rows = []
-    for precision in export.PRECISIONS:
-        row = {"architecture": name, "precision": precision}
+    for precision in precisions_of(name):
+        row = {**facts, "precision": precision}
         try:
-            content = export.to_tflite(model, precision, data, signatures)
-            row.update(_facts(export, model, content, data, signatures, precision))
+            content = derive(model, float_file, precision, calibration)
+            row.update(_facts(export, model, content, data, precision))
         except export.ExportError as error:
             row["result"] = " ".join(str(error).split())[:300]
         rows.append(row)
     return rows
 
 
-def _facts(export, model, content, data, signatures, precision):
+def _facts(export, model, content, data, precision):
+    signatures = getattr(model, "signatures", None)
     report, contents = export.verify(model, content, data, signatures, precision), export.inspect(content)
     problems = [*report.problems, *(f"needs {operator}" for operator in (*contents.flex, *contents.custom))]
-    timed = export.benchmark(content, runs=20) if precision in TIMED else None
+    timed = export.benchmark(content, runs=RUNS) if precision in TIMED else None
     return {
         "result": "; ".join(problems) or PASSES,
         "bytes": len(content),
@@ -110,8 +115,6 @@ def _facts(export, model, content, data, signatures, precision):
 
 def in_child(name, limit):
     """`measured`, in another process; a crash or a timeout is the result of every precision."""
-    import export
-
     command = [sys.executable, "-m", "recipes.matrix", "--rows-of", name]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=limit, check=False)
@@ -121,7 +124,7 @@ def in_child(name, limit):
         reason = f"ended with code {done.returncode}: {lines[-1][:200]}"
     except subprocess.TimeoutExpired:
         reason = f"took more than {limit} seconds"
-    return [{"architecture": name, "precision": p, "result": reason} for p in export.PRECISIONS]
+    return [{"architecture": name, "precision": p, "result": reason} for p in precisions_of(name)]
 
 
 def read():
@@ -134,9 +137,9 @@ def read():
 
 def write(rows):
     """Write `matrix.csv` and `docs/matrix.md`, sorted by architecture."""
-    rows = sorted(rows, key=lambda row: row["architecture"])
+    rows = sorted(rows, key=lambda row: (row["architecture"].startswith(ADOPTED), row["architecture"]))
     text = io.StringIO()
-    writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
+    writer = csv.DictWriter(text, COLUMNS, lineterminator="\n", restval="")
     writer.writeheader()
     writer.writerows(rows)
     files.write_text(PATH, text.getvalue())
@@ -145,31 +148,43 @@ def write(rows):
 
 def document(rows):
     """The rows as a Markdown page: a line an architecture, a cell a precision, refusals below."""
-    import zoo
-
-    by_name = {}
-    for row in rows:
-        by_name.setdefault(row["architecture"], {})[row["precision"]] = row
-    precisions = list(dict.fromkeys(row["precision"] for row in rows))
-    lines = [
-        "# Every architecture at every precision",
-        "",
-        "Written by `python -m recipes.matrix`: full-size, untrained, one image a call. A cell holds the file's size",
-        "and, in brackets, the root mean square error against Keras in standard deviations of the output.",
-        "",
-        f"| architecture | parameters | MACs | {' | '.join(precisions)} | ms, float32 → int8 |",
-        f"| :--- | ---: | ---: | {' | '.join('---:' for _ in precisions)} | ---: |",
-    ]
-    for name, cells in by_name.items():
-        facts = zoo.facts()[name]
-        times = " → ".join(cells[p]["latency_ms"] or "–" for p in TIMED if p in cells)
-        texts = " | ".join(_cell(cells.get(precision)) for precision in precisions)
-        lines.append(f"| `{name}` | {facts.parameters:,} | {facts.macs:,} | {texts} | {times} |")
+    adopted = [row for row in rows if row["architecture"].startswith(ADOPTED)]
+    own = [row for row in rows if row not in adopted]
+    lines = ["# Every architecture at every precision", "", *INTRODUCTION, "", *_table(own)]
+    if adopted:
+        lines += ["", "## Architectures of `keras.applications`, at their smallest input", "", *_table(adopted)]
     refused = [row for row in rows if row["result"] != PASSES]
     if refused:
         lines += ["", "## What does not pass, and why", ""]
         lines += [f"- `{row['architecture']}`, {row['precision']}: {row['result']}" for row in refused]
     return "\n".join(lines) + "\n"
+
+
+def _table(rows):
+    by_name = {}
+    for row in rows:
+        by_name.setdefault(row["architecture"], {})[row["precision"]] = row
+    precisions = list(dict.fromkeys(row["precision"] for row in rows))
+    heads = ("architecture", "input", "parameters", "MACs", "built", *precisions, "latency")
+    lines = [heads, [":---", ":---", *["---:"] * (len(heads) - 2)]]
+    for name, cells in by_name.items():
+        facts = next(iter(cells.values()))
+        times = " → ".join(_number(cells[p]["latency_ms"], "{:.3g}") for p in TIMED if p in cells)
+        line = (
+            f"`{name}`",
+            facts["input"],
+            _number(facts["parameters"], "{:,.0f}"),
+            _number(facts["macs"], "{:,.0f}"),
+            f"{_number(facts['build_seconds'], '{:.1f}')} s",
+            *(_cell(cells.get(precision)) for precision in precisions),
+            f"{times} ms",
+        )
+        lines.append(line)
+    return [f"| {' | '.join(line)} |" for line in lines]
+
+
+def _number(text, pattern):
+    return pattern.format(float(text)) if text else "–"
 
 
 def _cell(row):
@@ -183,8 +198,6 @@ def _cell(row):
 
 def main(arguments=None):
     """Measure, or check; returns the exit status."""
-    import zoo
-
     parser = argparse.ArgumentParser(prog="python -m recipes.matrix", description=__doc__.splitlines()[0])
     parser.add_argument(
         "names", nargs="*", metavar="NAME", help="architectures; those without a row by default"
@@ -193,13 +206,13 @@ def main(arguments=None):
     parser.add_argument("--check", action="store_true", help="measure nothing; tell whether all have rows")
     parser.add_argument("--rows-of", help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)
-    unknown = [name for name in options.names if name not in zoo.list_models()]
+    unknown = [name for name in options.names if name not in names()]
     if unknown:
         parser.error(f"there is no architecture {unknown[0]!r}; `edgezoo list models` shows all")
     if options.rows_of:
         print(json.dumps(measured(options.rows_of)))
         return 0
-    missing = [name for name in zoo.list_models() if name not in {row["architecture"] for row in read()}]
+    missing = [name for name in names() if name not in {row["architecture"] for row in read()}]
     if options.check:
         print(f"no rows for {', '.join(missing)}: run `python -m recipes.matrix`" if missing else "complete")
         return int(bool(missing))

@@ -61,10 +61,12 @@ def start(recipe, out=None, progress=None):
         RecipeError: The directory, the data or the architecture cannot be used; nothing was written.
     """
     import zoo
+    from recipes import tasks
+    from recipes.data import augmentation
 
     out = out or rundir.default_path(recipe)
     rundir.check_free(out)
-    if recipe.model not in zoo.list_models():
+    if recipe.model not in (*zoo.list_models(), *zoo.list_models("keras/*")):
         raise RecipeError(
             f"there is no architecture {recipe.model!r}.{registry.closest(recipe.model, zoo.list_models())} "
             "`edgezoo list models` shows all"
@@ -73,7 +75,10 @@ def start(recipe, out=None, progress=None):
         from recipes.data.places import absolute
 
         recipe = msgspec.structs.replace(recipe, data=absolute(recipe.data))
-    build(recipe, prepare(recipe, progress))
+    augmentation.check(recipe)
+    data = prepare(recipe, progress)
+    tasks.check_labels(recipe, data)
+    build(recipe, data)
     return rundir.create(out, recipe)
 
 
@@ -108,8 +113,9 @@ def train(run, progress=None):
     finally:
         rundir.add_seconds(run, time.monotonic() - began)
     files.write_text(run.path / "labels.txt", "\n".join(data.classes) + "\n")
+    trained = getattr(model, "without_heads", lambda: model)()  # what exists in training only stays behind
     with files.replacing(run.model_file) as scratch:
-        model.save(scratch)
+        trained.save(scratch)
 
 
 def prepare(recipe, progress=None):
@@ -122,9 +128,10 @@ def prepare(recipe, progress=None):
 def build(recipe, data):
     """The untrained architecture for the data's shape and classes."""
     import zoo
+    from recipes.training.regularization import architecture_arguments
 
-    arguments = {"input_shape": data.shape, **recipe.arguments}
-    if recipe.task == "classification":
+    arguments = {"input_shape": data.shape, **architecture_arguments(recipe)}
+    if recipe.task in ("classification", "segmentation"):
         arguments.setdefault("classes", len(data.classes))
     try:
         return zoo.create(recipe.model, **arguments)
@@ -141,17 +148,32 @@ def evaluate(run, progress=None):
     if metrics := run.metrics():
         return metrics
     from recipes import plots, tasks
-    from recipes.data.feeding import test_batches
 
     recipe, data, model = run.recipe, prepare(run.recipe, progress), run.model()
     task = tasks.get(recipe.task)
     predict = tasks.keras_predictor(model)
-    scores = task.score(predict, test_batches(recipe, data, progress, "scoring"))
+    scores = score(recipe, data, predict, progress)
     scores |= task.reference(model, data.train, data.test, scores)
     metrics = {"test": scores, "parameters": model.count_params(), "expected": str(recipe.expected or "")}
     plots.write(run, data, model, predict)
     files.write_json(run.path / "metrics.json", metrics)
     return metrics
+
+
+def score(recipe, data, predict, progress=None, stage="scoring"):
+    """The task's metrics of `predict` on the test split: one code for the Keras model and every file.
+
+    Classifiers of images are also measured by their shift consistency.
+    """
+    from recipes import tasks
+    from recipes.data.feeding import test_batches
+    from recipes.tasks.shifting import spacing
+
+    options = {}
+    if recipe.task == "classification" and recipe.features.front_end == "none":
+        options["shift_every"] = spacing(len(data.test.y))
+    batches = test_batches(recipe, data, progress, stage)
+    return tasks.get(recipe.task).score(predict, batches, **options)
 
 
 def export_files(run, precisions=None, progress=None):
@@ -164,7 +186,7 @@ def export_files(run, precisions=None, progress=None):
     """
     import export
     from recipes import tasks
-    from recipes.data.feeding import images, test_batches
+    from recipes.data.feeding import images
 
     recipe, data, model = run.recipe, prepare(run.recipe, progress), run.model()
     task, asked = tasks.get(recipe.task), set(precisions or recipe.precisions)
@@ -177,9 +199,6 @@ def export_files(run, precisions=None, progress=None):
         model, images(recipe, validation.take(range(min(100, validation.size))))
     )
 
-    def score(predict):
-        return task.score(predict, test_batches(recipe, data, progress, "scoring files"))
-
     return export.export_model(
         model,
         run.path / "export",
@@ -190,7 +209,7 @@ def export_files(run, precisions=None, progress=None):
             f"{len(chosen)} examples of the training split of {recipe.data}, drawn with seed {recipe.seed}"
         ),
         batches=agreement,
-        score=score,
+        score=lambda predict: score(recipe, data, predict, progress, "scoring files"),
         bars={
             p: export.Bar(task.HEADLINE, *bar, task.HIGHER_IS_BETTER)
             for p, bar in task.BARS.items()

@@ -21,6 +21,11 @@ def write(run, data, model, predict):
     from recipes.data.feeding import images
 
     originals = images(recipe, data.test.take(range(2 * _COLUMNS)))
+    if recipe.task == "segmentation":
+        guesses = np.asarray(predict(originals)).argmax(-1)
+        masks = data.test.y[: len(originals)]
+        segmentations(folder / "segmentations.png", originals, masks, guesses, data.classes)
+        return
     reconstructions(folder / "reconstructions.png", originals, np.asarray(predict(originals)))
     if recipe.task == "generation":
         noise = np.random.default_rng(0).standard_normal((100, model.encoder.output["mean"].shape[-1]))
@@ -83,6 +88,22 @@ def reconstructions(path, originals, rebuilt):
     _save(figure, path)
 
 
+def segmentations(path, originals, masks, guesses, classes):
+    """Images `(n, h, w, c)` above their true masks `(n, h, w)` and the predicted ones, a colour a class."""
+    from matplotlib.patches import Patch
+
+    from recipes.palette import coloured
+
+    images = np.broadcast_to(originals, (*originals.shape[:-1], 3))
+    triples = (images, coloured(masks, len(classes)), coloured(guesses, len(classes)))
+    rows = [_row(t[i : i + _COLUMNS]) for i in range(0, len(images), _COLUMNS) for t in triples]
+    figure = grid(np.concatenate(rows), "Test images, the classes of their pixels, and the predicted ones")
+    shown = coloured(np.arange(len(classes)), len(classes))
+    patches = [Patch(color=colour, label=name) for colour, name in zip(shown, classes, strict=True)]
+    figure.legend(handles=patches, loc="outside lower center", ncols=min(6, len(classes)), fontsize=7)
+    _save(figure, path)
+
+
 def samples(path, pictures):
     """Pictures `(n, h, w, c)` that a generative model drew."""
     _save(grid(pictures, "Samples from the prior"), path)
@@ -101,6 +122,12 @@ def grid(pictures, title):
     axis.set_title(title, fontsize=10)
     axis.axis("off")
     return figure
+
+
+def _row(pictures):
+    """Pictures `(n, h, w, c)` made up to a whole row with white ones."""
+    missing = _COLUMNS - len(pictures)
+    return np.pad(pictures, ((0, missing), (0, 0), (0, 0), (0, 0)), constant_values=1)
 
 
 def _figure(rows, columns, size):

@@ -19,7 +19,18 @@ from recipes.errors import RecipeError
 README = pathlib.Path(__file__).resolve().parents[1] / "README.md"
 PICTURE = README.with_name("docs") / "run.svg"
 BEGIN, END = "<!-- written by python -m recipes.readme -->", "<!-- end of what is written -->"
-_COLUMNS = ("recipe", "model", "data", "parameters", "test split", "target", "size", "metric", "latency")
+_COLUMNS = (
+    "recipe",
+    "model",
+    "data",
+    "parameters",
+    "test split",
+    "target",
+    "shifted",
+    "size",
+    "metric",
+    "latency",
+)
 _WIDTH = 108  # characters a line of the picture
 
 
@@ -42,7 +53,7 @@ def table(rows):
     """The measured results as a Markdown table, and what they were measured on."""
     if not rows:
         return "`recipes/results.csv` holds no result: `python -m recipes.results RUN…` takes finished runs over."
-    lines = [_COLUMNS, [":---"] * 3 + ["---:"] * 6, *map(_cells, rows)]
+    lines = [_COLUMNS, [":---"] * 3 + ["---:"] * 7, *map(_cells, rows)]
     drawn = "\n".join(f"| {' | '.join(line)} |" for line in lines)
     return f"{drawn}\n\n{_circumstances(rows)}"
 
@@ -60,6 +71,7 @@ def _cells(row):
         f"{int(row['parameters']):,}",
         results.sentence(row).replace("_", " "),
         row["expected"].replace("_", " ") or "–",
+        row["shift_consistency"] or "–",
         _pair(row, "bytes", lambda value: bytes_text(int(value))),
         metric if headline == row["metric"] else f"{headline.replace('_', ' ')} {metric}",
         _pair(row, "ms", lambda value: f"{float(value):.3g}") + " ms",
@@ -78,8 +90,9 @@ def _circumstances(rows):
     days = sorted({row["date"] for row in rows})
     span = days[0] if len(days) == 1 else f"{days[0]} to {days[-1]}"
     return (
-        "Size, metric and latency are those of the files, float32 → int8; latency is LiteRT's median with one "
-        f"thread. Means over the seeds. Measured {span} on {machines}."
+        "Shifted: how often the class stays the same when an image is shifted in a circle by up to an eighth of "
+        "its size. Size, metric and latency are those of the files, float32 → int8; latency is LiteRT's median "
+        f"with one thread. Means over the seeds. Measured {span} on {machines}."
     )
 
 

@@ -16,6 +16,7 @@ Positive = Annotated[float, msgspec.Meta(gt=0, le=_LARGEST)]
 NotNegative = Annotated[float, msgspec.Meta(ge=0, le=_LARGEST)]
 Fraction = Annotated[float, msgspec.Meta(ge=0, lt=1)]
 Size = Annotated[int, msgspec.Meta(ge=1, lt=2**31)]
+Count = Annotated[int, msgspec.Meta(ge=0, lt=2**31)]
 Name = Annotated[str, msgspec.Meta(min_length=1)]
 Precision = Literal["float32", "float16", "dynamic_int8", "int8", "int16x8"]
 
@@ -48,24 +49,69 @@ class Augmentation(Values, kw_only=True):
     """Random changes of the training images, made inside the compiled step; zero means off.
 
     Attributes:
+        crop: Pixels of zeros put around an image before it is cut back to its size at a random place
+            (He et al., 2016, section 4.2).
         translation: `(vertical, horizontal)` shift, at most this share of the size; zero-filled.
-        flip: Whether images are mirrored left to right at random.
         rotation: At most this share of a full turn, either way.
         zoom: `(vertical, horizontal)` scaling, at most this share either way.
-        erasing: Share of images from which a random rectangle is erased (Zhong et al., 2020).
+        elastic: `(alpha, sigma)` in pixels: the strength of random displacements and the width of the
+            Gaussian that smooths them (Simard et al., 2003, section 2: 34 and 4 on MNIST).
+        flip: Whether images are mirrored left to right at random.
+        flip_vertical: Whether images are mirrored top to bottom at random.
+        erasing: Greatest probability with which a random rectangle is erased (Zhong et al., 2020); an
+            image's own is drawn between 0 and this.
+        cutout: Side in pixels of a square of zeros around a random pixel (DeVries and Taylor, 2017).
+        mixup: Alpha of the beta distribution of the weights with which images and labels are averaged
+            in pairs (Zhang et al., 2018); for classification.
+        cutmix: Alpha, at most 1, of that of the area which an image takes over from another, with its
+            share of the label (Yun et al., 2019); for classification.
         equalization: Standard deviation of the linear and the quadratic gain that are added along the
             last axis but one, the frequency of a spectrogram, as microphones and rooms differ.
         binarize: Draw each pixel from a Bernoulli distribution whose mean is its intensity, anew for
             every epoch (Burda et al., 2016, section 5).
     """
 
+    crop: Count = 0
     translation: tuple[Fraction, Fraction] = (0.0, 0.0)
-    flip: bool = False
     rotation: Fraction = 0.0
     zoom: tuple[Fraction, Fraction] = (0.0, 0.0)
+    elastic: tuple[NotNegative, Positive] = (0.0, 4.0)
+    flip: bool = False
+    flip_vertical: bool = False
     erasing: Fraction = 0.0
+    cutout: Count = 0
+    mixup: NotNegative = 0.0
+    cutmix: Annotated[float, msgspec.Meta(ge=0, le=1)] = 0.0
     equalization: NotNegative = 0.0
     binarize: bool = False
+
+
+class Regularization(Values, kw_only=True):
+    """What keeps a model from learning its training images by heart; nothing by default.
+
+    None of it is in the saved model or in a file. Label smoothing is a value of the recipe, weight decay
+    one of the optimiser.
+
+    Attributes:
+        l1: Factor of the sum of the kernels' absolute values in the loss.
+        l2: Factor of the sum of their squares; with `l1`, an elastic net (Zou and Hastie, 2005).
+        max_norm: Largest Euclidean norm of the weights that come into a unit (Srivastava et al., 2014,
+            section 5.1); they are scaled back to it after each step.
+        dropout: Share of units dropped, in the place of the architecture's own.
+        drop_connect: Share of weights dropped (Wan et al., 2013), for architectures that can.
+        stochastic_pooling: Whether pooling draws from its window (Zeiler and Fergus, 2013), for
+            architectures that can.
+        early_stopping: Epochs without a lower validation loss after which training ends; the weights of
+            the best epoch are kept.
+    """
+
+    l1: NotNegative = 0.0
+    l2: NotNegative = 0.0
+    max_norm: Positive | None = None
+    dropout: Fraction | None = None
+    drop_connect: Fraction | None = None
+    stochastic_pooling: bool | None = None
+    early_stopping: Size | None = None
 
 
 class Features(Values, kw_only=True):
@@ -109,13 +155,15 @@ class Recipe(Values, kw_only=True):
         summary: First line of the recipe's docstring; set by the registry.
         model: Architecture, a name that `zoo.create` knows.
         arguments: Arguments of the architecture. `input_shape` and `classes` come from the data.
-        data: A data set of tensorflow-datasets, `digits`, or `folder:PATH`.
+        data: A data set of tensorflow-datasets, `digits`, one that is generated from those (`edgezoo list
+            datasets` shows them), or `folder:PATH`.
         features: How examples become arrays.
         task: What "good" means.
         epochs: Passes over the training split.
         batch_size: Images a step.
         optimizer: Optimiser and schedule.
         augmentation: Random changes of the training images.
+        regularization: What keeps the model from learning the training images by heart.
         label_smoothing: Share of the target spread evenly over the classes (Szegedy et al., 2016).
         validation: Share of the training split held back for validation; never the test split.
         precisions: Files to export.
@@ -130,11 +178,12 @@ class Recipe(Values, kw_only=True):
     arguments: dict[str, Any] = {}
     data: Name
     features: Features = Features()
-    task: Literal["classification", "reconstruction", "generation"] = "classification"
+    task: Literal["classification", "reconstruction", "generation", "segmentation"] = "classification"
     epochs: Size = 10
     batch_size: Size = 128
     optimizer: Optimizer = Optimizer()
     augmentation: Augmentation = Augmentation()
+    regularization: Regularization = Regularization()
     label_smoothing: Fraction = 0.0
     validation: Annotated[float, msgspec.Meta(gt=0, le=0.5)] = 0.1
     precisions: Annotated[tuple[Precision, ...], msgspec.Meta(min_length=1)] = (

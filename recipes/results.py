@@ -27,6 +27,7 @@ COLUMNS = (
     "max",
     "seeds",
     "expected",
+    "shift_consistency",
     *(f"{p}_{what}" for p in _PRECISIONS for what in ("metric", "bytes", "ms")),
     "training_minutes",
     "processor",
@@ -104,6 +105,7 @@ def _row(runs):
         "max": _short(max(reached)),
         "seeds": " ".join(str(r.recipe.seed) for r in runs),
         "expected": str(recipe.expected or ""),
+        "shift_consistency": _mean([run.metrics()["test"].get("shift_consistency") for run in runs]),
         "training_minutes": f"{statistics.fmean(minutes):.1f}",
         "processor": environment["processor"],
         "cores": environment["cores"],
@@ -124,6 +126,11 @@ def _exported(runs, metric):
             values[f"{file['precision']}_ms"].append(file["benchmark"]["median_ms"])
     averages = {key: statistics.fmean(found) for key, found in values.items()}
     return {key: round(v) if key.endswith("_bytes") else _short(v) for key, v in averages.items()}
+
+
+def _mean(values):
+    """The mean as text; nothing where a value is missing."""
+    return "" if None in values else _short(statistics.fmean(values))
 
 
 def _short(value):

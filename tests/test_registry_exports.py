@@ -5,7 +5,7 @@ import pytest
 import export
 import zoo
 from export import flatbuffer
-from recipes import matrix
+from recipes.untrained import inputs_of
 from zoo.registry import create_smallest
 
 
@@ -13,7 +13,7 @@ from zoo.registry import create_smallest
 def exported(request):
     """The smallest of an architecture with batch statistics of its data, its signatures, data and files."""
     model = create_smallest(request.param)
-    data = matrix.inputs_of(model, 48)
+    data = inputs_of(model, 48)
     signatures = getattr(model, "signatures", None)
     return model, signatures, data, export.convert(model, calibration=data, signatures=signatures)
 

@@ -22,7 +22,7 @@ PATH = pathlib.Path(__file__).with_name("architectures.csv")
 class Facts:
     """An architecture at its default arguments.
 
-    `kind` is "classifier", "autoencoder" or "decoder"; `input_shape` is without the batch axis;
+    `kind` is "classifier", "segmenter", "autoencoder" or "decoder"; `input_shape` is without the batch axis;
     `macs` are multiply-accumulates for one image, None where they can't be told; `summary` is the
     first line of its documentation.
     """

@@ -36,3 +36,49 @@ def dilated_cnn_fashion_mnist():
         validation=0.05,
         expected=Expected(metric="accuracy", value=0.915),
     )
+
+
+@recipe
+def lenet5_modern_fashion_mnist():
+    """LeNet-5 with max pooling, on Fashion-MNIST: what the blurred one is compared with."""
+    return _lenet("lenet5_modern")
+
+
+@recipe
+def lenet5_blur_fashion_mnist():
+    """LeNet-5 with blurred pooling, on Fashion-MNIST: shifts change its mind less often."""
+    return _lenet("lenet5_blur")
+
+
+@recipe
+def all_convolutional_fashion_mnist():
+    """Convolutions at full resolution with circular padding: circular shifts change nothing at all."""
+    return Recipe(
+        model="all_convolutional",
+        arguments={"width": 0.125, "padding": "circular"},
+        data="fashion_mnist",
+        epochs=6,
+        batch_size=128,
+        optimizer=Optimizer(
+            name="adamw", learning_rate=5e-3, schedule="cosine", warmup=0.1, weight_decay=0.02
+        ),
+        augmentation=Augmentation(flip=True),
+        validation=0.05,
+        expected=Expected(metric="accuracy", value=0.88),
+    )
+
+
+def _lenet(model):
+    return Recipe(
+        model=model,
+        arguments={"dropout": 0.2},
+        data="fashion_mnist",
+        epochs=12,
+        batch_size=128,
+        optimizer=Optimizer(
+            name="adamw", learning_rate=3e-3, schedule="cosine", warmup=0.1, weight_decay=0.02
+        ),
+        augmentation=Augmentation(flip=True),
+        validation=0.05,
+        expected=Expected(metric="accuracy", value=0.90),
+    )

@@ -20,6 +20,77 @@ def lenet5_mnist():
 
 
 @recipe
+def lenet1_mnist():
+    """LeNet-1 with its 2,578 weights as published, on MNIST."""
+    return Recipe(
+        model="lenet1",
+        data="mnist",
+        epochs=12,
+        batch_size=64,
+        optimizer=Optimizer(name="adam", learning_rate=5e-3, schedule="cosine", warmup=0.05),
+        validation=0.05,
+        expected=Expected(metric="accuracy", value=0.975),
+    )
+
+
+@recipe
+def dannet_mnist():
+    """DanNet's column for MNIST, trained on digits that are bent, turned and moved as its authors did."""
+    return Recipe(
+        model="dannet",
+        data="mnist",
+        features=Features(image_size=(29, 29)),
+        epochs=15,
+        batch_size=128,
+        optimizer=Optimizer(name="adam", learning_rate=2e-3, schedule="cosine", warmup=0.05),
+        augmentation=Augmentation(translation=(0.07, 0.07), rotation=0.03, elastic=(20.0, 5.0)),
+        validation=0.05,
+        expected=Expected(metric="accuracy", value=0.99),
+    )
+
+
+@recipe
+def capsnet_mnist():
+    """CapsNet at a quarter of its width, on MNIST moved by up to two pixels as published."""
+    return Recipe(
+        model="capsnet",
+        arguments={"width": 0.25},
+        data="mnist",
+        epochs=6,
+        batch_size=128,
+        optimizer=Optimizer(name="adam", learning_rate=2e-3, schedule="cosine", warmup=0.05),
+        augmentation=Augmentation(translation=(0.07, 0.07)),
+        validation=0.05,
+        expected=Expected(metric="accuracy", value=0.99),
+    )
+
+
+@recipe
+def deep_linear_network_mnist():
+    """25 dense layers without a nonlinearity on MNIST: a linear classifier that is hard to train."""
+    return _deep_linear(batch_norm=False)
+
+
+@recipe
+def deep_linear_network_batch_norm_mnist():
+    """The same 25 dense layers with batch normalisation between them."""
+    return _deep_linear(batch_norm=True)
+
+
+def _deep_linear(batch_norm):
+    return Recipe(
+        model="deep_linear_network",
+        arguments={"batch_norm": batch_norm},
+        data="mnist",
+        epochs=10,
+        batch_size=128,
+        optimizer=Optimizer(name="sgd", learning_rate=0.01, schedule="cosine", warmup=0.05),
+        validation=0.05,
+        expected=Expected(metric="accuracy", value=0.85),
+    )
+
+
+@recipe
 def autoencoder_mnist():
     """Convolutional autoencoder with a code of 30 numbers and a deconvolutional decoder."""
     return Recipe(

@@ -1,11 +1,12 @@
 """`edgezoo list` and `edgezoo show`."""
 
 import enum
+import inspect
 from typing import Annotated
 
 import typer
 
-from recipes.cli import output
+from recipes.cli import architecture, output
 
 
 class Kind(enum.StrEnum):
@@ -79,8 +80,18 @@ def _models(pattern):
             facts[name].summary,
         ]
         for name in zoo.list_models(pattern)
+        if name in facts
     ]
+    rows += [_adopted(name) for name in zoo.list_models(pattern) if name not in facts]
     return ["model", "kind", "input", ">parameters", ">MACs", "what it is"], rows
+
+
+def _adopted(name):
+    """The row of an architecture of `keras.applications`, which no table holds: its facts cost a build."""
+    from zoo.registry import find
+
+    shape = inspect.signature(find(name)).parameters["input_shape"].default
+    return [name, "classifier", "×".join(map(str, shape)), None, None, find(name).__doc__.splitlines()[0]]
 
 
 def _datasets(pattern):
@@ -100,22 +111,27 @@ def _datasets(pattern):
 
 def show(
     name: Annotated[str, typer.Argument(help="A recipe or an architecture.")],
+    values: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="Another value or argument; may be repeated."),
+    ] = None,
     as_json: Json = False,
 ):
-    """Show a recipe's values, or an architecture's layers, shapes, parameters, MACs and receptive field.
+    """Show a recipe's values, or an architecture's layers: sizes, parameters, MACs, receptive field, memory.
 
-    Example: `edgezoo show lenet5_digits`, `edgezoo show ds_cnn`
+    Example: `edgezoo show lenet5_digits`, `edgezoo show ds_cnn --set input_shape=49,20,1`
     """
     import zoo
     from recipes import registry
     from recipes.errors import RecipeError
 
+    assignments = registry.parse_assignments(values or [])
     if name in registry.names():
-        _show_recipe(registry.get(name), as_json)
-    elif name in zoo.list_models():
-        _show_model(name, as_json)
+        _show_recipe(registry.get(name, **assignments), as_json)
+    elif name in zoo.list_models() or name in zoo.list_models("keras/*"):
+        architecture.show(name, assignments, as_json)
     else:
-        known = [*registry.names(), *zoo.list_models()]
+        known = [*registry.names(), *zoo.list_models(), *zoo.list_models("keras/*")]
         raise RecipeError(
             f"there is no recipe or architecture {name!r}.{registry.closest(name, known)} "
             "`edgezoo list recipes` and `edgezoo list models` show all"
@@ -143,41 +159,6 @@ def _flat(values, prefix=""):
             yield from _flat(value, f"{prefix}{key}.")
         elif prefix + key not in ("name", "summary"):
             yield f"{prefix}{key}", _text(value)
-
-
-def _show_model(name, as_json):
-    import dataclasses
-
-    import zoo
-
-    output.load_keras()
-    description = zoo.describe(zoo.create(name))
-    if as_json:
-        output.print_json(dataclasses.asdict(description))
-        return
-    facts = zoo.facts()[name]
-    output.say(f" — {facts.summary} ({facts.module})", name, "bold")
-    rows = [
-        [
-            r.name,
-            r.type,
-            _sizes(r.output_shape),
-            f"{r.parameters:,}",
-            _text(r.macs),
-            _sizes(r.receptive_field),
-            _sizes(r.jump),
-        ]
-        for r in description.rows
-    ]
-    rows.append(["total", "", "", f"{description.parameters:,}", _text(description.macs), "", ""])
-    columns = ["layer", "type", ">output", ">parameters", ">MACs", ">receptive field", ">step"]
-    output.table(
-        None, columns, rows, caption="Sizes without the batch axis; receptive field and step in input pixels."
-    )
-
-
-def _sizes(sizes):
-    return "×".join(map(str, sizes)) if sizes else "–"
 
 
 def _int(text):

@@ -1,4 +1,4 @@
-"""`edgezoo predict`: an image, a folder or a `.npy` in; classes or pictures out."""
+"""`edgezoo predict`: an image, a folder or a `.npy` in; classes, masks or pictures out."""
 
 import itertools
 import pathlib
@@ -26,7 +26,7 @@ def predict(
     top: Annotated[int, typer.Option(min=1, help="Classes to name.")] = 3,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON for a script.")] = False,
 ):
-    """Classes with probabilities, or a picture written, for each input.
+    """Classes with probabilities, or a picture or mask written, for each input.
 
     Example: `edgezoo predict runs/lenet5_mnist-seed0/export/int8.tflite three.png digits/`
     """
@@ -39,14 +39,19 @@ def predict(
         raise RecipeError(
             f"{target} takes {chosen.features.front_end} features {tuple(shape)}, not images: give a .npy"
         )
-    answer = _classify if chosen.task == "classification" else _picture
+    answer = {"classification": _classify, "segmentation": _mask}.get(chosen.task, _picture)
     rows = [answer(name, image, predictor, target, out, top) for name, image in named]
     if as_json:
         output.print_json(rows)
         return
     for row in rows:
-        guesses = ", ".join(f"{g['class']} {100 * g['probability']:.1f} %" for g in row.get("classes", []))
-        typer.echo(f"{row['input']}: {guesses or row['picture']}")
+        typer.echo(f"{row['input']}: {_text(row)}")
+
+
+def _text(row):
+    guesses = [f"{g['class']} {100 * g['probability']:.1f} %" for g in row.get("classes", [])]
+    pixels = [f"{g['class']} {100 * g['share']:.1f} % of the pixels" for g in row.get("pixels", [])]
+    return ", ".join([*filter(None, [row.get("picture")]), *guesses, *pixels])
 
 
 def _input_shape(target, predictor):
@@ -128,14 +133,40 @@ def _picture(name, image, predictor, target, out, top):
     import numpy as np
     from PIL import Image
 
-    from recipes import files as written
-
     picture = np.clip(np.asarray(predictor(image))[0], 0, 1)
     pixels = np.rint(picture * 255).astype(np.uint8)
+    drawn = Image.fromarray(pixels.squeeze(-1) if pixels.shape[-1] == 1 else pixels)
+    return {"input": name, "picture": _written(drawn, name, out)}
+
+
+def _mask(name, image, predictor, target, out, top):
+    """A picture whose values are the classes and whose palette their colours; and the commonest classes."""
+    import numpy as np
+    from PIL import Image
+
+    from recipes.palette import colours
+
+    logits = np.asarray(predictor(image))[0]  # (h, w, classes)
+    classes, palette = logits.argmax(-1), colours(logits.shape[-1])
+    if len(palette) <= 256:
+        drawn = Image.frombytes("P", classes.shape[::-1], classes.astype(np.uint8).tobytes())
+        drawn.putpalette(palette.tobytes())
+    else:
+        drawn = Image.fromarray(palette[classes])
+    labels, shares = _labels(target, len(palette)), np.bincount(classes.ravel()) / classes.size
+    best = [i for i in shares.argsort()[::-1][:top] if shares[i] > 0]
+    pixels = [{"class": labels[i], "share": float(shares[i])} for i in best]
+    return {"input": name, "picture": _written(drawn, name, out), "pixels": pixels}
+
+
+def _written(drawn, name, out):
+    """Write a picture for the input `name`; returns its path."""
+    from recipes import files as written
+
     place = _free(out, pathlib.Path(name.replace("[", "-").replace("]", "")).name.replace(".", "-"))
     with written.replacing(place) as scratch:
-        Image.fromarray(pixels.squeeze(-1) if pixels.shape[-1] == 1 else pixels).save(scratch, format="png")
-    return {"input": name, "picture": str(place)}
+        drawn.save(scratch, format="png")
+    return str(place)
 
 
 def _free(folder, stem):

@@ -13,7 +13,7 @@ def fixed_bernoulli(images, indices):
 
 
 class Batches(keras.utils.PyDataset):
-    """A subset of a split as batches `(x, y)`, `x` float32 (images in [0, 1]) and `y` int32.
+    """A subset of a split as batches `(x, y)`, `x` float32 (images in [0, 1]) and `y` int32, as stored.
 
     Args:
         subset: A `recipes.data.prepared.Subset`.
@@ -47,7 +47,7 @@ class Batches(keras.utils.PyDataset):
         x = x.astype(np.float32) / np.float32(255) if x.dtype == np.uint8 else np.asarray(x, np.float32)
         if self.binarize:
             x = fixed_bernoulli(x, indices)
-        return x, self.subset.split.y[indices]
+        return x, np.asarray(self.subset.split.y[indices], np.int32)
 
     def on_epoch_end(self):
         self.epoch += 1

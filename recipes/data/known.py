@@ -5,7 +5,7 @@ import dataclasses
 
 @dataclasses.dataclass(frozen=True)
 class DataSet:
-    """A data set's name for tensorflow-datasets and the facts its documentation gives."""
+    """A data set's name for tensorflow-datasets, or that of a generated one, and the facts about it."""
 
     name: str
     train: int
@@ -25,8 +25,40 @@ DATASETS = (
         "CC BY 4.0",
         "Handwritten digits; ships with scikit-learn, no download.",
     ),
+    DataSet(
+        "digits_canvas",
+        1_000,
+        200,
+        "24x24x1",
+        "CC BY 4.0",
+        "A class a pixel: digits on canvases, from digits.",
+    ),
+    DataSet(
+        "digits_transformed",
+        1_442,
+        355,
+        "14x14x1",
+        "CC BY 4.0",
+        "Digits turned, scaled and moved, from digits.",
+    ),
     DataSet("fashion_mnist", 60_000, 10_000, "28x28x1", "MIT", "Clothes, ten kinds."),
     DataSet("mnist", 60_000, 10_000, "28x28x1", "CC BY-SA 3.0", "Handwritten digits."),
+    DataSet(
+        "mnist_canvas",
+        16_000,
+        2_000,
+        "64x64x1",
+        "CC BY-SA 3.0",
+        "A class a pixel: digits on canvases, from mnist.",
+    ),
+    DataSet(
+        "mnist_transformed",
+        60_000,
+        10_000,
+        "42x42x1",
+        "CC BY-SA 3.0",
+        "Digits turned, scaled and moved, from mnist.",
+    ),
     DataSet(
         "spoken_digit",
         2_000,

@@ -12,6 +12,7 @@ from typing import NamedTuple
 import msgspec
 import numpy as np
 
+from recipes.data import generated
 from recipes.data.places import absolute, cache_folder
 from recipes.errors import RecipeError
 
@@ -19,7 +20,10 @@ _FORMAT = 3  # of the folder; a change makes every set be prepared anew
 
 
 class Split(NamedTuple):
-    """Examples `x` `(n, height, width, channels)`, memory-mapped, and their labels `y` `(n,)`."""
+    """Examples `x` `(n, height, width, channels)` and their labels `y`, memory-mapped.
+
+    `y` is `(n,)`, or `(n, height, width)` where each pixel has a class.
+    """
 
     x: np.ndarray
     y: np.ndarray
@@ -67,12 +71,17 @@ class Prepared(NamedTuple):
         """`(height, width, channels)` of one example."""
         return tuple(self.train.x.shape[1:])
 
+    @property
+    def per_pixel(self):
+        """Whether each pixel has a class, not each example."""
+        return self.train.y.ndim > 1
+
 
 def prepare(name, features, progress=None):
     """The data set `name` in arrays, from the cache where it was prepared before.
 
     Args:
-        name: A data set of tensorflow-datasets, `digits`, or `folder:PATH`.
+        name: A data set of tensorflow-datasets, `digits`, one of `generated.SETS`, or `folder:PATH`.
         features: A `recipes.recipe.Features`.
         progress: Called as `progress("preparing NAME", done, total)`.
 
@@ -92,6 +101,8 @@ def prepare(name, features, progress=None):
 def _key(name, features):
     fields = {"format": _FORMAT, "name": name, "features": msgspec.to_builtins(features)}
     fields["features"].pop("binarize")  # done while feeding
+    if name in generated.SETS:
+        fields["generated"] = generated.VERSION
     if name.startswith("folder:"):
         fields["files"] = _listing(name.removeprefix("folder:"))
     digest = hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()[:16]

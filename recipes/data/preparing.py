@@ -1,4 +1,4 @@
-"""From tensorflow-datasets to arrays on disk."""
+"""From tensorflow-datasets, a folder or another set to arrays on disk."""
 
 import contextlib
 import json
@@ -11,7 +11,7 @@ import time
 
 import numpy as np
 
-from recipes.data import folders, speech, tfds_sets
+from recipes.data import folders, generated, speech, tfds_sets
 from recipes.errors import RecipeError, TrainingError
 
 _ABANDONED = 24 * 3600  # seconds
@@ -26,9 +26,10 @@ def write(name, features, destination, progress=None):
         destination.parent.mkdir(parents=True, exist_ok=True)
         _remove_abandoned(destination.parent)
         scratch = pathlib.Path(tempfile.mkdtemp(prefix=".preparing-", dir=destination.parent))
-        with tempfile.TemporaryDirectory(prefix="edgezoo-") as links:
-            loaded = folders.load(name, links) if name.startswith("folder:") else tfds_sets.load(name)
-            _write(loaded, name, features, scratch, progress)
+        if name in generated.SETS:
+            _save(*generated.make(name, features, progress), name, scratch)
+        else:
+            _read(name, features, scratch, progress)
         if not destination.exists():
             os.replace(scratch, destination)
     except OSError as error:
@@ -46,22 +47,33 @@ def _remove_abandoned(folder):
                 shutil.rmtree(left, ignore_errors=True)
 
 
-def _write(loaded, name, features, scratch, progress):
+def _read(name, features, scratch, progress):
+    """Save what `folders` or `tfds_sets` load, decoded."""
+    with tempfile.TemporaryDirectory(prefix="edgezoo-") as links:
+        loaded = folders.load(name, links) if name.startswith("folder:") else tfds_sets.load(name)
+        parts = _decoded(loaded, name, features, scratch, progress)
+        _save(parts, loaded.classes, loaded.source, name, scratch)
+
+
+def _decoded(loaded, name, features, scratch, progress):
+    """`(x, y)` by split."""
     if loaded.kind == "audio":
         x, y, groups = speech.arrays(loaded, features, progress)
         train, test = _split_by_group(name, y, groups, features)
-        parts = {"train": (x[train], y[train]), "test": (x[test], y[test])}
-    else:
-        if features.front_end != "none":
-            raise RecipeError(f"features.front_end={features.front_end} is for audio; {name!r} holds images")
-        parts = _images(loaded, features, scratch, progress)
+        return {"train": (x[train], y[train]), "test": (x[test], y[test])}
+    if features.front_end != "none":
+        raise RecipeError(f"features.front_end={features.front_end} is for audio; {name!r} holds images")
+    return _images(loaded, features, scratch, progress)
+
+
+def _save(parts, classes, source, name, scratch):
     for split, (x, y) in parts.items():
         if not isinstance(x, np.memmap):
             np.save(scratch / f"{split}_x.npy", x)
         np.save(scratch / f"{split}_y.npy", y)
         if len(y) == 0:
             raise RecipeError(f"data set {name!r} has no examples in its {split} split")
-    about = {"classes": loaded.classes, "source": loaded.source}
+    about = {"classes": classes, "source": source}
     (scratch / "about.json").write_text(json.dumps(about, indent=1))
 
 
@@ -96,6 +108,8 @@ def _decode(loaded, split, label, size, scratch, progress):
 def stratified(y, share, seed):
     """Indices of a split that keeps the classes' shares where each part can hold every class.
 
+    Labels of pixels `(n, h, w)` are split at random.
+
     Returns:
         `(rest, part)`, each sorted.
 
@@ -107,13 +121,17 @@ def stratified(y, share, seed):
     y = np.asarray(y)
     if len(y) < 2:
         raise RecipeError(f"{len(y)} example cannot be split into two parts; more are needed")
-    counts = np.bincount(y)
-    counts, size = counts[counts > 0], math.ceil(share * len(y))
-    few = counts.min() < 2 or min(size, len(y) - size) < len(counts)
+    at_random = y.ndim > 1 or _too_few(np.bincount(y), math.ceil(share * len(y)))
     rest, part = train_test_split(
-        np.arange(len(y)), test_size=share, random_state=seed, stratify=None if few else y
+        np.arange(len(y)), test_size=share, random_state=seed, stratify=None if at_random else y
     )
     return np.sort(rest), np.sort(part)
+
+
+def _too_few(counts, size):
+    """Whether classes with these counts cannot all be in a part of `size` and in the rest."""
+    present = counts[counts > 0]
+    return present.min() < 2 or min(size, counts.sum() - size) < len(present)
 
 
 def _split_by_group(name, y, groups, features):

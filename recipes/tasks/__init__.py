@@ -16,10 +16,29 @@ A task module offers
 
 import importlib
 
+from recipes.errors import RecipeError
+
 
 def get(name):
     """The task's module, imported when first needed."""
     return importlib.import_module(f"recipes.tasks.{name}")
+
+
+def check_labels(recipe, data):
+    """Raise a `RecipeError` where the data's labels are not of the kind that the task learns."""
+    if recipe.task == "segmentation" and not data.per_pixel:
+        from recipes.data.generated import SETS
+
+        canvases = ", ".join(name for name, plan in SETS.items() if plan.kind == "canvas")
+        raise RecipeError(
+            f"data={recipe.data} has one class an image, and task=segmentation learns one a pixel: give data "
+            f"with masks ({canvases}) or another task"
+        )
+    if recipe.task == "classification" and data.per_pixel:
+        raise RecipeError(
+            f"data={recipe.data} has a class a pixel, and task=classification learns one an image: give "
+            "task=segmentation and a segmenter as model"
+        )
 
 
 def keras_predictor(model):

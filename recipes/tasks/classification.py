@@ -3,13 +3,15 @@
 import keras
 import numpy as np
 
+from recipes.tasks.shifting import ShiftConsistency
+
 HEADLINE, HIGHER_IS_BETTER, RECONSTRUCTS = "accuracy", True, False
 BARS = {"int8": (0.005, False), "float16": (0.001, False)}  # half a point; a tenth of a point
 
 
 @keras.saving.register_keras_serializable("recipes")
 class SmoothedCrossentropy(keras.losses.Loss):
-    """Cross-entropy of logits `(n, classes)` with integer labels `(n,)`.
+    """Cross-entropy of logits `(n, classes)` with integer labels `(n,)`, or with shares `(n, classes)`.
 
     Args:
         smoothing: Share of the target spread evenly over the classes (Szegedy et al., 2016, section 7).
@@ -21,7 +23,10 @@ class SmoothedCrossentropy(keras.losses.Loss):
 
     def call(self, y_true, y_pred):
         log_p = keras.ops.log_softmax(y_pred)
-        labels = keras.ops.one_hot(keras.ops.cast(y_true, "int32"), y_pred.shape[-1], dtype=log_p.dtype)
+        if len(y_true.shape) == len(y_pred.shape):
+            labels = keras.ops.cast(y_true, log_p.dtype)
+        else:
+            labels = keras.ops.one_hot(keras.ops.cast(y_true, "int32"), y_pred.shape[-1], dtype=log_p.dtype)
         target = labels * (1 - self.smoothing) + self.smoothing / y_pred.shape[-1]
         return -keras.ops.sum(target * log_p, axis=-1)
 
@@ -39,21 +44,34 @@ def metrics():
     return [keras.metrics.SparseCategoricalAccuracy(name="accuracy")]
 
 
-def collect(predict, batches):
-    """Labels `(n,)` and logits `(n, classes)` over all batches."""
+def collect(predict, batches, see=None):
+    """Labels `(n,)` and logits `(n, classes)` over all batches; `see(images, logits)` is told of each."""
     labels, logits = [], []
     for x, y in batches:
         labels.append(y)
         logits.append(np.asarray(predict(x), np.float32))
+        if see:
+            see(x, logits[-1])
     return np.concatenate(labels), np.concatenate(logits)
 
 
-def score(predict, batches):
-    """`accuracy`, macro-averaged `f1` and `cross_entropy` in nats."""
+def score(predict, batches, shift_every=None):
+    """`accuracy`, macro-averaged `f1` and `cross_entropy` in nats.
+
+    With `shift_every` also `shift_consistency`, over every image at that distance (see
+    `recipes.tasks.shifting`).
+    """
+    if shift_every:
+        shifts = ShiftConsistency(shift_every)
+        scores = _scored(*collect(predict, batches, shifts.see))
+        return scores | {"shift_consistency": shifts.result(predict)}
+    return _scored(*collect(predict, batches))
+
+
+def _scored(labels, logits):
     from scipy.special import softmax
     from sklearn.metrics import accuracy_score, f1_score, log_loss
 
-    labels, logits = collect(predict, batches)
     guesses = logits.argmax(-1)
     probabilities = softmax(logits.astype(np.float64), axis=-1)
     return {

@@ -13,19 +13,22 @@ import zipfile
 import numpy as np
 
 from recipes import files
+from recipes.errors import TrainingError
 
 _KEEP = 3  # newest files; the older ones are deleted
+_DAMAGE = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile)
 
 
-def save(folder, epoch, variables, history):
-    """Write the state after `epoch` (1 is the first) and drop all but the last three files."""
+def save(folder, epoch, variables, history, best=None):
+    """Write the state after `epoch` (1 is the first) and drop all but the last three files and that of `best`."""
     folder = pathlib.Path(folder)
-    with files.replacing(folder / f"epoch_{epoch:04d}.npz") as scratch:
+    with files.replacing(_file(folder, epoch)) as scratch:
         arrays = {f"v{i:04d}": np.asarray(v) for i, v in enumerate(variables)}
         with open(scratch, "wb") as file:
             np.savez(file, history=json.dumps(history), **arrays)
     for old in _found(folder)[:-_KEEP]:
-        old.unlink(missing_ok=True)
+        if best is None or old != _file(folder, best):
+            old.unlink(missing_ok=True)
 
 
 def restore(folder, variables):
@@ -38,10 +41,8 @@ def restore(folder, variables):
         unfinished.unlink(missing_ok=True)
     for path in reversed(_found(pathlib.Path(folder))):
         try:
-            with np.load(path, allow_pickle=False) as archive:
-                arrays = [archive[f"v{i:04d}"] for i in range(len(archive.files) - 1)]
-                history = json.loads(str(archive["history"]))
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+            arrays, history = _read(path)
+        except _DAMAGE as error:
             warnings.warn(f"{path} is damaged ({error}); using the checkpoint before it", stacklevel=2)
             continue
         if [a.shape for a in arrays] != [tuple(v.shape) for v in variables]:
@@ -51,6 +52,34 @@ def restore(folder, variables):
             variable.assign(array)
         return int(re.search(r"(\d+)", path.stem)[1]), history
     return 0, []
+
+
+def restore_epoch(folder, epoch, variables):
+    """Assign the state after `epoch` to `variables`.
+
+    Raises:
+        TrainingError: The file is not there, or damaged.
+    """
+    path = _file(pathlib.Path(folder), epoch)
+    try:
+        arrays, _ = _read(path)
+    except _DAMAGE as error:
+        raise TrainingError(
+            f"{path}, the best epoch's, cannot be read ({error}). Remove the folder {path.parent} and resume: "
+            "the run is trained anew"
+        ) from error
+    for variable, array in zip(variables, arrays, strict=True):
+        variable.assign(array)
+
+
+def _read(path):
+    with np.load(path, allow_pickle=False) as archive:
+        arrays = [archive[f"v{i:04d}"] for i in range(len(archive.files) - 1)]
+        return arrays, json.loads(str(archive["history"]))
+
+
+def _file(folder, epoch):
+    return folder / f"epoch_{epoch:04d}.npz"
 
 
 def _found(folder):

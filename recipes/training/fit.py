@@ -12,7 +12,7 @@ from recipes import files, tasks
 from recipes.data import augmentation, feeding
 from recipes.data.preparing import stratified
 from recipes.errors import TrainingError
-from recipes.training import batch_norm, checkpoints, optimizer
+from recipes.training import batch_norm, checkpoints, optimizer, regularization, stopping
 from recipes.training.trainee import Trainee
 
 
@@ -25,7 +25,12 @@ def split_validation(recipe, data, seed):
 def compile_trainee(recipe, model, steps_per_epoch, seed):
     """`model` behind the recipe's augmentation, compiled for the task, all variables built."""
     task = tasks.get(recipe.task)
-    trainee = Trainee(model, augmentation.layers(recipe.augmentation, seed), task.RECONSTRUCTS)
+    trainee = Trainee(
+        model,
+        augmentation.layers(recipe.augmentation, seed),
+        task.RECONSTRUCTS,
+        augmentation.mixing(recipe.augmentation, seed),
+    )
     trainee.compile(
         optimizer=optimizer.build(recipe.optimizer, steps_per_epoch * recipe.epochs),
         loss=task.loss(recipe),
@@ -40,7 +45,8 @@ def compile_trainee(recipe, model, steps_per_epoch, seed):
 def fit(recipe, model, data, seed, folder, progress=None):
     """Train `model`, writing `history.csv` and `checkpoints/` under `folder` after every epoch.
 
-    Goes on from the newest checkpoint under `folder` where there is one.
+    Goes on from the newest checkpoint under `folder` where there is one. With early stopping the model
+    ends with the weights of its best epoch.
 
     Returns:
         The history: a list with one dict an epoch.
@@ -53,31 +59,36 @@ def fit(recipe, model, data, seed, folder, progress=None):
     trainee = compile_trainee(recipe, model, train.size // size, seed)
     variables = [*trainee.variables, *trainee.optimizer.variables]
     epoch, history = checkpoints.restore(folder / "checkpoints", variables)
-    if epoch >= recipe.epochs:
-        return history
-    for _ in range(epoch):  # Keras shuffles the batches with Python's generator, once an epoch
-        random.shuffle(list(range(train.size // size)))
-    with batch_norm.fused(model):
-        trainee.fit(
-            feeding.Batches(train, size, shuffle=seed, epoch=epoch),
-            validation_data=feeding.Batches(validation, 256, binarize=recipe.features.binarize),
-            initial_epoch=epoch,
-            epochs=recipe.epochs,
-            callbacks=[
-                _Keeper(folder, variables, history),
-                *([_Reporter(recipe, progress)] if progress else []),
-            ],
-            verbose=0,
-        )
+    patience = recipe.regularization.early_stopping
+    if epoch < recipe.epochs and not stopping.due(history, patience):
+        for _ in range(epoch):  # Keras shuffles the batches with Python's generator, once an epoch
+            random.shuffle(list(range(train.size // size)))
+        with batch_norm.fused(model), regularization.applied(model, recipe.regularization):
+            trainee.fit(
+                feeding.Batches(train, size, shuffle=seed, epoch=epoch),
+                validation_data=feeding.Batches(validation, 256, binarize=recipe.features.binarize),
+                initial_epoch=epoch,
+                epochs=recipe.epochs,
+                callbacks=[
+                    _Keeper(folder, variables, history, patience),
+                    *([_Reporter(recipe, progress)] if progress else []),
+                ],
+                verbose=0,
+            )
+    if patience:
+        checkpoints.restore_epoch(folder / "checkpoints", stopping.best_epoch(history), variables)
     return history
 
 
 class _Keeper(keras.callbacks.Callback):
-    """After every epoch: stop at a loss that is no number, else write the history and a checkpoint."""
+    """After every epoch: stop at a loss that is no number, else write the history and a checkpoint.
 
-    def __init__(self, folder, variables, history):
+    Training also ends after `patience` epochs without a lower validation loss, unless that is None.
+    """
+
+    def __init__(self, folder, variables, history, patience=None):
         super().__init__()
-        self.folder, self.variables, self.history = folder, variables, history
+        self.folder, self.variables, self.history, self.patience = folder, variables, history, patience
 
     def on_epoch_end(self, epoch, logs=None):
         row = {"epoch": epoch + 1, **{k: float(v) for k, v in (logs or {}).items()}}
@@ -89,7 +100,10 @@ class _Keeper(keras.callbacks.Callback):
             )
         self.history.append(row)
         files.write_text(self.folder / "history.csv", as_csv(self.history))
-        checkpoints.save(self.folder / "checkpoints", epoch + 1, self.variables, self.history)
+        best = stopping.best_epoch(self.history) if self.patience else None
+        checkpoints.save(self.folder / "checkpoints", epoch + 1, self.variables, self.history, best)
+        if stopping.due(self.history, self.patience):
+            self.model.stop_training = True
 
 
 class _Reporter(keras.callbacks.Callback):

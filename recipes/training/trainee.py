@@ -1,6 +1,7 @@
 """The model while it trains: augmentation in front of it, inside the compiled step."""
 
 import keras
+from keras import ops
 
 
 class Trainee(keras.Model):
@@ -10,25 +11,67 @@ class Trainee(keras.Model):
         model: The architecture; its weights are this model's.
         augmentation: Keras layers, each from images to images.
         reconstructs: The target is the augmented input, not the label.
+        mixing: Keras layers that put images and their labels together, each from and to
+            `{"images": …, "labels": …}`. The loss then gets labels `(n, classes)`; the metrics get the
+            class with the largest share.
     """
 
-    def __init__(self, model, augmentation=(), reconstructs=False):
+    def __init__(self, model, augmentation=(), reconstructs=False, mixing=()):
         super().__init__(name="trainee")
         self.model, self.augmentation, self.reconstructs = model, list(augmentation), reconstructs
+        self.mixing = list(mixing)
+
+    def build(self, input_shape):
+        for layer in (
+            *self.augmentation,
+            *self.mixing,
+        ):  # at rest, they are not all called with the first images
+            layer.build(input_shape)
 
     def call(self, images, training=False):
         for layer in self.augmentation:
             images = layer(images, training=training)
+        if training and self.mixing:
+            images, shares = self._mixed(images)
+            return {"output": self.model(images, training=training), "shares": shares}
         output = self.model(images, training=training)
         return {"output": output, "target": images} if self.reconstructs else output
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
         y, y_pred = self._aimed(y, y_pred)
-        return super().compute_loss(x, y, y_pred, sample_weight, training=training)
+
+        def loss(output):
+            return super(Trainee, self).compute_loss(x, y, output, sample_weight, training=training)
+
+        if hasattr(self.model, "total_loss"):  # with heads that exist in training only
+            return self.model.total_loss(y_pred, loss, self.losses)
+        return loss(y_pred)
 
     def compute_metrics(self, x, y, y_pred, sample_weight=None):
+        mixed = _is_mixed(y_pred)
         y, y_pred = self._aimed(y, y_pred)
-        return super().compute_metrics(x, y, y_pred, sample_weight)
+        y = ops.argmax(y, axis=-1) if mixed else y
+        return super().compute_metrics(x, y, _logits(y_pred), sample_weight)
+
+    def _mixed(self, images):
+        """Images put together, and by how much each image of the batch is in each of them: `(n, n)`."""
+        mixed = {"images": images, "labels": ops.eye(ops.shape(images)[0], dtype="float32")}
+        for layer in self.mixing:
+            mixed = layer(mixed, training=True)
+        return mixed["images"], mixed["labels"]
 
     def _aimed(self, y, y_pred):
+        if _is_mixed(y_pred):
+            output = y_pred["output"]
+            labels = ops.one_hot(ops.cast(y, "int32"), _logits(output).shape[-1], dtype="float32")
+            return ops.matmul(y_pred["shares"], labels), output
         return (y_pred["target"], y_pred["output"]) if self.reconstructs else (y, y_pred)
+
+
+def _logits(output):
+    """The model's own output, without that of heads that exist in training only."""
+    return output["logits"] if isinstance(output, dict) and "logits" in output else output
+
+
+def _is_mixed(y_pred):
+    return isinstance(y_pred, dict) and "shares" in y_pred

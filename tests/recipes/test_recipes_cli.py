@@ -35,7 +35,7 @@ def test_lists(edgezoo, kind):
 
 def test_list_by_pattern(edgezoo):
     rows = json.loads(edgezoo("list", "models", "*dilated*", "--json").out)
-    assert [row["model"] for row in rows] == ["dilated_cnn"]
+    assert [row["model"] for row in rows] == ["dilated_cnn", "dilated_resnet"]
     assert rows[0]["parameters"] > 0 and rows[0]["MACs"] > 0
 
 
