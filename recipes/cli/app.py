@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from recipes.cli import files, listing, predicting, running
+from recipes.cli import exporting, files, listing, predicting, running
 from recipes.cli.guard import guarded
 
 app = typer.Typer(
@@ -30,7 +30,7 @@ for _name, _verb in {
     "run": running.run,
     "train": running.train,
     "evaluate": files.evaluate,
-    "export": files.export,
+    "export": exporting.export,
     "benchmark": files.benchmark,
     "predict": predicting.predict,
 }.items():

@@ -34,18 +34,18 @@ SETS = {
 }
 
 
-def make(name, features, progress=None):
+def make(name, features, prepare, progress=None):
     """`(parts, classes, source)` of the set `name`; `parts` holds `(x, y)` by split.
 
     Args:
         name: A key of `SETS`.
         features: A `recipes.recipe.Features`; its `image_size` is the size of the canvas.
+        prepare: `recipes.data.prepared.prepare`, for the set it draws from.
         progress: Called as `progress("drawing NAME (SPLIT)", done, total)`.
 
     Raises:
         RecipeError: The origin is not to be had, or the features do not fit.
     """
-    from recipes.data.prepared import prepare
     from recipes.recipe import Features
 
     plan = SETS[name]

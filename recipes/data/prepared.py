@@ -94,7 +94,7 @@ def prepare(name, features, progress=None):
     if not (folder / "about.json").exists():
         from recipes.data.preparing import write
 
-        write(name, features, folder, progress)
+        write(name, features, folder, progress, prepare)
     return _open(folder, name)
 
 

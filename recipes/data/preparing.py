@@ -19,15 +19,18 @@ _TEST_SHARE = 0.2  # of a set that has no test split of its own
 _RANDOM_SIZE = (96, 96)  # for sets whose images differ in size, where the recipe gives no image_size
 
 
-def write(name, features, destination, progress=None):
-    """Prepare `name` into the folder `destination`, which appears whole or not at all."""
+def write(name, features, destination, progress=None, prepare=None):
+    """Prepare `name` into the folder `destination`, which appears whole or not at all.
+
+    A set that is drawn from another has that one prepared by `prepare`.
+    """
     scratch = None
     try:
         destination.parent.mkdir(parents=True, exist_ok=True)
         _remove_abandoned(destination.parent)
         scratch = pathlib.Path(tempfile.mkdtemp(prefix=".preparing-", dir=destination.parent))
         if name in generated.SETS:
-            _save(*generated.make(name, features, progress), name, scratch)
+            _save(*generated.make(name, features, prepare, progress), name, scratch)
         else:
             _read(name, features, scratch, progress)
         if not destination.exists():

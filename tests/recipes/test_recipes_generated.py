@@ -184,7 +184,11 @@ def test_a_kill_while_drawing_leaves_nothing_half_written(tmp_path):
 
 def test_progress_is_told(tmp_path):
     told = []
-    preparing.write("digits_canvas", Features(), tmp_path / "canvas", lambda *step: told.append(step))
+
+    def tell(*step):
+        told.append(step)
+
+    preparing.write("digits_canvas", Features(), tmp_path / "canvas", tell, prepared.prepare)
     assert told[-1] == ("drawing digits_canvas (test)", 200, 200)
 
 

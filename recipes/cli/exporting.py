@@ -1,0 +1,120 @@
+"""`edgezoo export`: files of a run or of any Keras model."""
+
+import pathlib
+from typing import Annotated
+
+import typer
+
+from recipes.cli import files, output
+
+
+def export(
+    target: Annotated[
+        pathlib.Path,
+        typer.Argument(metavar="RUN|MODEL.keras", help="A run's directory, or any Keras 3 model."),
+    ],
+    precision: Annotated[
+        list[str] | None,
+        typer.Option(help="This precision, beside the files that are there; may be repeated."),
+    ] = None,
+    calibration: Annotated[
+        pathlib.Path | None, typer.Option(help="A .npy of training inputs (n, …), for a MODEL.keras.")
+    ] = None,
+    out: Annotated[
+        pathlib.Path | None,
+        typer.Option(help="Folder for the files of a MODEL.keras; MODEL-export by default."),
+    ] = None,
+    as_json: files.Json = False,
+):
+    """Export a run or a Keras model: files, checks and report.
+
+    Example: `edgezoo export runs/lenet5_digits-seed0 --precision int8`,
+    `edgezoo export my_model.keras --calibration images.npy`
+    """
+    import json
+
+    from recipes.cli.report import print_report
+
+    precisions = _precisions(precision)
+    files.existing(target)
+    output.load_keras()
+    with output.progress(quiet=as_json) as progress:
+        if target.is_dir():
+            report, folder = _export_run(target, precisions, calibration, out, progress)
+        else:
+            report, folder = _export_model(target, precisions, calibration, out, progress)
+    if as_json:
+        output.print_json(json.loads(report.to_json()))
+    else:
+        print_report(report, folder)
+    raise typer.Exit(0 if report.passed else 1)
+
+
+def _precisions(given):
+    import export
+    from recipes import registry
+    from recipes.errors import RecipeError
+
+    for name in given or ():
+        if name not in export.PRECISIONS:
+            raise RecipeError(
+                f"there is no precision {name!r}.{registry.closest(name, export.PRECISIONS)} "
+                f"Possible: {', '.join(export.PRECISIONS)}"
+            )
+    return tuple(given) if given else None
+
+
+def _export_run(target, precisions, calibration, out, progress):
+    from recipes import pipeline, rundir
+    from recipes.errors import RecipeError
+
+    if calibration or out:
+        raise RecipeError(
+            "a run is calibrated on its own training data and exported into its own directory: "
+            "leave out --calibration and --out"
+        )
+    run = rundir.open_run(target)
+    return pipeline.export_files(run, precisions, progress), run.path / "export"
+
+
+def _export_model(target, precisions, calibration, out, progress):
+    """Any Keras model: float files without data, integer files with `--calibration`."""
+    import export
+    from recipes import rundir
+    from recipes.errors import RecipeError
+
+    model = rundir.load_model(target)
+    data = files.load_array(calibration) if calibration else None
+    if precisions is None:
+        precisions = export.PRECISIONS if data is not None else ("float32", "float16", "dynamic_int8")
+        if data is None:
+            output.say("No --calibration data: int8 and int16x8 are left out.")
+    if data is None and {"int8", "int16x8"} & set(precisions):
+        raise RecipeError(
+            "int8 and int16x8 need --calibration FILE.npy, an array (n, …) of training inputs as the model takes them"
+        )
+    folder = out or target.with_name(f"{target.stem}-export")
+    batches = [data[:100]] if data is not None else [_noise(model)]
+    report = export.export_model(
+        model,
+        folder,
+        precisions=precisions,
+        calibration=None if data is None else [data],
+        calibration_description=f"{calibration}",
+        batches=batches,
+        name=target.name,
+        progress=progress,
+    )
+    return report, folder
+
+
+def _noise(model):
+    """Uniform noise in [0, 1] to compare files on where the user gave no data."""
+    import numpy as np
+
+    from recipes.errors import RecipeError
+
+    shape = getattr(model, "input_shape", None)
+    if not isinstance(shape, tuple) or None in shape[1:]:
+        raise RecipeError(f"the model's inputs have the shapes {shape}; one input of a fixed size is needed")
+    return np.random.default_rng(0).random((16, *shape[1:]), np.float32)
