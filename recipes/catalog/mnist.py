@@ -67,7 +67,7 @@ def capsnet_mnist():
 
 @recipe
 def deep_linear_network_mnist():
-    """25 dense layers without a nonlinearity on MNIST: a linear classifier that is hard to train."""
+    """25 dense layers without a nonlinearity on MNIST: for all its depth, a linear classifier."""
     return _deep_linear(batch_norm=False)
 
 

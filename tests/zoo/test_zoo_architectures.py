@@ -135,8 +135,9 @@ def test_training_lowers_the_loss(smallest):
     model = create_smallest(smallest.name)
     inputs = batch(model, n=8)
     targets, loss = targets_for(model, 8)
-    model.compile(keras.optimizers.Adam(3e-3), loss)
-    losses = [model.train_on_batch(inputs, targets) for _ in range(12)]
+    # Compiling a deep network takes longer than a dozen steps without.
+    model.compile(keras.optimizers.Adam(3e-3), loss, run_eagerly=True)
+    losses = [model.train_on_batch(inputs, targets) for _ in range(10)]
     assert np.isfinite(losses).all()
     assert np.mean(losses[-3:]) < 0.97 * np.mean(losses[:3])
 
