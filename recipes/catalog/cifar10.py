@@ -19,21 +19,3 @@ def resnet8_cifar10():
         validation=0.02,
         expected=Expected(metric="accuracy", value=0.85),
     )
-
-
-@recipe
-def mobilenet_v2_cifar10():
-    """MobileNetV2 at 0.35 of its width, its stem without a stride, on CIFAR-10."""
-    return Recipe(
-        model="mobilenet_v2",
-        arguments={"width": 0.35, "head": 320, "stem_strides": 1},
-        data="cifar10",
-        epochs=14,
-        batch_size=128,
-        optimizer=Optimizer(
-            name="adamw", learning_rate=4e-3, schedule="cosine", warmup=0.1, weight_decay=0.02
-        ),
-        augmentation=Augmentation(translation=(0.1, 0.1), flip=True),
-        validation=0.02,
-        expected=Expected(metric="accuracy", value=0.80),
-    )

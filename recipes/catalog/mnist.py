@@ -34,22 +34,6 @@ def lenet1_mnist():
 
 
 @recipe
-def dannet_mnist():
-    """DanNet's column for MNIST, trained on digits that are bent, turned and moved as its authors did."""
-    return Recipe(
-        model="dannet",
-        data="mnist",
-        features=Features(image_size=(29, 29)),
-        epochs=15,
-        batch_size=128,
-        optimizer=Optimizer(name="adam", learning_rate=2e-3, schedule="cosine", warmup=0.05),
-        augmentation=Augmentation(translation=(0.07, 0.07), rotation=0.03, elastic=(20.0, 5.0)),
-        validation=0.05,
-        expected=Expected(metric="accuracy", value=0.99),
-    )
-
-
-@recipe
 def capsnet_mnist():
     """CapsNet at a quarter of its width, on MNIST moved by up to two pixels as published."""
     return Recipe(

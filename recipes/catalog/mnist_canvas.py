@@ -21,22 +21,6 @@ def unet_mnist_canvas():
 
 
 @recipe
-def fcn_mnist_canvas():
-    """FCN-8s on a narrow VGG trunk names the pixels of each digit on a cluttered canvas."""
-    return Recipe(
-        model="fcn",
-        arguments={"stride": 8, "width": 8, "hidden": 64},
-        data="mnist_canvas",
-        task="segmentation",
-        epochs=10,
-        batch_size=16,
-        optimizer=Optimizer(name="adam", learning_rate=3e-3, schedule="cosine", warmup=0.05),
-        validation=0.05,
-        expected=Expected(metric="mean_iou", value=0.3),
-    )
-
-
-@recipe
 def deeplab_mnist_canvas():
     """DeepLab with three dilation rates at output stride 8 names the pixels of each digit on a canvas."""
     return Recipe(
