@@ -18,18 +18,3 @@ def unet_mnist_canvas():
         validation=0.05,
         expected=Expected(metric="mean_iou", value=0.5),
     )
-
-
-@recipe
-def deeplab_mnist_canvas():
-    """DeepLab with three dilation rates at output stride 8 names the pixels of each digit on a canvas."""
-    return Recipe(
-        model="deeplab",
-        data="mnist_canvas",
-        task="segmentation",
-        epochs=10,
-        batch_size=16,
-        optimizer=Optimizer(name="adam", learning_rate=3e-3, schedule="cosine", warmup=0.05),
-        validation=0.05,
-        expected=Expected(metric="mean_iou", value=0.4),
-    )

@@ -1,5 +1,7 @@
 """The program that measures every architecture at every precision."""
 
+import pathlib
+
 import keras
 import numpy as np
 import pytest
@@ -75,4 +77,5 @@ def test_the_shipped_matrix_is_complete_and_passes():
     rows = matrix.read()
     assert {row["architecture"] for row in rows} >= set(zoo.list_models())
     assert {row["result"] for row in rows if not row["architecture"].startswith(matrix.ADOPTED)} == {"passes"}
-    assert matrix.DOCUMENT.read_text(encoding="utf-8") == matrix.document(rows)
+    page = pathlib.Path(__file__).parents[2] / "docs" / matrix.DOCUMENT.name  # an installed package has none
+    assert page.read_text(encoding="utf-8") == matrix.document(rows)
