@@ -128,10 +128,11 @@ def prepare(recipe, progress=None):
 def build(recipe, data):
     """The untrained architecture for the data's shape and classes."""
     import zoo
+    from recipes import tasks
     from recipes.training.regularization import architecture_arguments
 
-    arguments = {"input_shape": data.shape, **architecture_arguments(recipe)}
-    if recipe.task in ("classification", "segmentation"):
+    arguments = {"input_shape": tasks.input_shape(recipe, data.shape), **architecture_arguments(recipe)}
+    if recipe.task in ("classification", "segmentation") or tasks.conditional(recipe):
         arguments.setdefault("classes", len(data.classes))
     try:
         return zoo.create(recipe.model, **arguments)
@@ -150,30 +151,24 @@ def evaluate(run, progress=None):
     from recipes import plots, tasks
 
     recipe, data, model = run.recipe, prepare(run.recipe, progress), run.model()
-    task = tasks.get(recipe.task)
+    task, context = tasks.get(recipe.task), tasks.Context(recipe, data)
     predict = tasks.keras_predictor(model)
-    scores = score(recipe, data, predict, progress)
-    scores |= task.reference(model, data.train, data.test, scores)
+    scores = score(context, predict, progress)
+    scores |= task.reference(model, context, scores)
     metrics = {"test": scores, "parameters": model.count_params(), "expected": str(recipe.expected or "")}
-    plots.write(run, data, model, predict)
+    plots.learning_curves(run.path / "plots" / "learning_curves.png", run.history(), recipe.name)
+    task.draw(run.path / "plots", context, model, predict)
     files.write_json(run.path / "metrics.json", metrics)
     return metrics
 
 
-def score(recipe, data, predict, progress=None, stage="scoring"):
-    """The task's metrics of `predict` on the test split: one code for the Keras model and every file.
-
-    Classifiers of images are also measured by their shift consistency.
-    """
+def score(context, predict, progress=None, stage="scoring"):
+    """The task's metrics of `predict` on the test split: one code for the Keras model and every file."""
     from recipes import tasks
     from recipes.data.feeding import test_batches
-    from recipes.tasks.shifting import spacing
 
-    options = {}
-    if recipe.task == "classification" and recipe.features.front_end == "none":
-        options["shift_every"] = spacing(len(data.test.y))
-    batches = test_batches(recipe, data, progress, stage)
-    return tasks.get(recipe.task).score(predict, batches, **options)
+    batches = test_batches(context.recipe, context.data, progress, stage)
+    return tasks.get(context.recipe.task).score(predict, batches, context)
 
 
 def export_files(run, precisions=None, progress=None):
@@ -186,17 +181,17 @@ def export_files(run, precisions=None, progress=None):
     """
     import export
     from recipes import tasks
-    from recipes.data.feeding import images
 
     recipe, data, model = run.recipe, prepare(run.recipe, progress), run.model()
+    context = tasks.Context(recipe, data)
     task, asked = tasks.get(recipe.task), set(precisions or recipe.precisions)
     there = {file.stem for file in (run.path / "export").glob("*.tflite")}
     precisions = tuple(p for p in export.PRECISIONS if p in asked | there)
-    train, validation = _subsets(recipe, data)
-    chosen = sorted(np.random.default_rng(recipe.seed).permutation(train.size)[: recipe.calibration])
-    calibration = task.signature_inputs(model, images(recipe, train.take(chosen)))
-    agreement = task.signature_inputs(
-        model, images(recipe, validation.take(range(min(100, validation.size))))
+    chosen = sorted(np.random.default_rng(recipe.seed).permutation(context.train.size)[: recipe.calibration])
+    compared = range(min(100, context.validation.size))
+    calibration, agreement = (
+        task.signature_inputs(model, context.images(subset), recipe)
+        for subset in (context.train.take(chosen), context.validation.take(compared))
     )
 
     return export.export_model(
@@ -209,7 +204,7 @@ def export_files(run, precisions=None, progress=None):
             f"{len(chosen)} examples of the training split of {recipe.data}, drawn with seed {recipe.seed}"
         ),
         batches=agreement,
-        score=lambda predict: score(recipe, data, predict, progress, "scoring files"),
+        score=lambda predict: score(context, predict, progress, "scoring files"),
         bars={
             p: export.Bar(task.HEADLINE, *bar, task.HIGHER_IS_BETTER)
             for p, bar in task.BARS.items()
@@ -246,9 +241,3 @@ def shortfalls(recipe, scores):
         return []
     reached = scores[recipe.expected.metric]
     return [f"the Keras model reached {recipe.expected.metric} {reached:.4f}; expected {recipe.expected}"]
-
-
-def _subsets(recipe, data):
-    from recipes.training.fit import split_validation
-
-    return split_validation(recipe, data, recipe.seed)

@@ -18,6 +18,19 @@ Fraction = Annotated[float, msgspec.Meta(ge=0, lt=1)]
 Size = Annotated[int, msgspec.Meta(ge=1, lt=2**31)]
 Count = Annotated[int, msgspec.Meta(ge=0, lt=2**31)]
 Name = Annotated[str, msgspec.Meta(min_length=1)]
+TaskName = Literal[
+    "anomaly",
+    "classification",
+    "compression",
+    "denoising",
+    "feature_selection",
+    "generation",
+    "reconstruction",
+    "representation",
+    "retrieval",
+    "segmentation",
+    "super_resolution",
+]
 Precision = Literal["float32", "float16", "dynamic_int8", "int8", "int16x8"]
 
 
@@ -114,6 +127,21 @@ class Regularization(Values, kw_only=True):
     early_stopping: Size | None = None
 
 
+class Pretraining(Values, kw_only=True):
+    """How layers are learnt one after the other before the model is trained as one; not at all by default.
+
+    Attributes:
+        kind: `none`, or `rbm`: each layer is first a restricted Boltzmann machine, trained by contrastive
+            divergence with one step (Hinton and Salakhutdinov, 2006); for autoencoders of sigmoid units.
+        epochs: Passes over the training split, for each machine.
+        learning_rate: Of machines of binary units; those of Gaussian units take a hundredth of it.
+    """
+
+    kind: Literal["none", "rbm"] = "none"
+    epochs: Size = 10
+    learning_rate: Positive = 0.05
+
+
 class Features(Values, kw_only=True):
     """How a data set's examples become the arrays a model is fed.
 
@@ -123,12 +151,27 @@ class Features(Values, kw_only=True):
         front_end: `log_mel` or `mfcc` for audio; `none` for images.
         held_out: Speaker whose recordings are the test split; `none` splits at random where a data
             set has no test split of its own.
+        left_out: Class that task `anomaly` does not learn, and has to report: its name, or `seed` for the
+            class whose number is the recipe's seed modulo the number of classes.
     """
 
     image_size: tuple[Size, Size] | None = None
     binarize: bool = False
     front_end: Literal["none", "log_mel", "mfcc"] = "none"
     held_out: str = "none"
+    left_out: str = "none"
+
+
+class Evaluation(Values, kw_only=True):
+    """What the measures of some tasks are taken with; the others take no notice of it.
+
+    Attributes:
+        importance_samples: Codes an image from which a generative model's likelihood is estimated.
+        false_positive_rate: Share of ordinary examples that an anomaly detector may report.
+    """
+
+    importance_samples: Size = 1000
+    false_positive_rate: Annotated[float, msgspec.Meta(gt=0, lt=1)] = 0.05
 
 
 class Expected(Values, kw_only=True):
@@ -162,12 +205,14 @@ class Recipe(Values, kw_only=True):
         epochs: Passes over the training split.
         batch_size: Images a step.
         optimizer: Optimiser and schedule.
+        pretraining: How layers are learnt one by one before.
         augmentation: Random changes of the training images.
         regularization: What keeps the model from learning the training images by heart.
         label_smoothing: Share of the target spread evenly over the classes (Szegedy et al., 2016).
         validation: Share of the training split held back for validation; never the test split.
         precisions: Files to export.
         calibration: Training images used to calibrate the integer files.
+        evaluation: What the task's measures are taken with.
         expected: What the unchanged recipe must reach.
         seed: Of the weights, the order of the examples, the augmentation and the validation split.
     """
@@ -178,10 +223,11 @@ class Recipe(Values, kw_only=True):
     arguments: dict[str, Any] = {}
     data: Name
     features: Features = Features()
-    task: Literal["classification", "reconstruction", "generation", "segmentation"] = "classification"
+    task: TaskName = "classification"
     epochs: Size = 10
     batch_size: Size = 128
     optimizer: Optimizer = Optimizer()
+    pretraining: Pretraining = Pretraining()
     augmentation: Augmentation = Augmentation()
     regularization: Regularization = Regularization()
     label_smoothing: Fraction = 0.0
@@ -194,5 +240,6 @@ class Recipe(Values, kw_only=True):
         "int16x8",
     )
     calibration: Size = 500
+    evaluation: Evaluation = Evaluation()
     expected: Expected | None = None
     seed: Annotated[int, msgspec.Meta(ge=0, lt=2**31)] = 0

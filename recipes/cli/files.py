@@ -26,12 +26,12 @@ def evaluate(
 
     Example: `edgezoo evaluate runs/lenet5_digits-seed0/export/int8.tflite`
     """
-    from recipes import pipeline
+    from recipes import pipeline, tasks
 
     chosen, predict = predictor(target, recipe)
     with output.progress(quiet=as_json) as progress:
         data = pipeline.prepare(chosen, progress)
-        scores = pipeline.score(chosen, data, predict, progress)
+        scores = pipeline.score(tasks.Context(chosen, data), predict, progress)
     if as_json:
         output.print_json({"target": str(target), "recipe": chosen.name, "data": chosen.data, "test": scores})
         return

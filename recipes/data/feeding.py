@@ -22,11 +22,13 @@ class Batches(keras.utils.PyDataset):
             are all of one size, so that a compiled step is compiled once.
         epoch: Epoch to begin with, so that a resumed run sees the order it would have seen.
         binarize: Draw pixels with a fixed seed (evaluation); training draws them on the device.
+        conditional: Give `x` as `{"image": …, "label": …}`.
     """
 
-    def __init__(self, subset, batch_size, shuffle=None, epoch=0, binarize=False):
+    def __init__(self, subset, batch_size, shuffle=None, epoch=0, binarize=False, conditional=False):
         super().__init__()
         self.subset, self.seed, self.epoch, self.binarize = subset, shuffle, epoch, binarize
+        self.conditional = conditional
         self.batch_size = min(batch_size, subset.size)
         self._reorder()
 
@@ -47,7 +49,8 @@ class Batches(keras.utils.PyDataset):
         x = x.astype(np.float32) / np.float32(255) if x.dtype == np.uint8 else np.asarray(x, np.float32)
         if self.binarize:
             x = fixed_bernoulli(x, indices)
-        return x, np.asarray(self.subset.split.y[indices], np.int32)
+        y = np.asarray(self.subset.split.y[indices], np.int32)
+        return ({"image": x, "label": y} if self.conditional else x), y
 
     def on_epoch_end(self):
         self.epoch += 1

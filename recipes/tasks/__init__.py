@@ -6,17 +6,31 @@ A task module offers
 - `RECONSTRUCTS`, whether the target is the (augmented) input itself;
 - `BARS`, per precision how far a file's headline metric may be from the float file's;
 - `loss(recipe)` and `metrics()` for `compile`;
-- `score(predict, batches)` → dict of floats. `predict(batch, signature=None)` is any function from a
-  batch to outputs: the Keras model and every exported file are scored by this same code;
-- `reference(model, train, test, metrics)` → dict of floats to compare with, such as PCA's error,
-  computed in the same run from the two splits;
-- `signature_inputs(model, images)` → by signature the inputs that follow from `images`, or `images`
-  itself where the model has one signature: to calibrate files and to compare them with Keras.
+- `score(predict, batches, context)` → dict of floats. `predict(batch, signature=None)` is any function
+  from a batch to outputs: the Keras model and every exported file are scored by this same code on
+  `batches`, pairs of the test split; `context`, a `Context`, has the recipe and the other data;
+- `reference(model, context, metrics)` → dict of floats to compare with, such as PCA's error, computed
+  once, beside the scores of the Keras model;
+- `signature_inputs(model, images, recipe)` → by signature the inputs that follow from `images`, or those
+  alone where the model has one signature: to calibrate files and to compare them with Keras;
+- `draw(folder, context, model, predict)` writes the pictures that this task is looked at by;
+
+and, where a task needs them,
+
+- `input_shape(recipe, shape)`, the shape of the model's input for data of `shape`, if it is another;
+- `degradation(recipe)`, Keras layers between the target and the model's input in training;
+- `learnt(recipe, data)`, indices of the training split's examples that may be learnt, if not all; a
+  `RecipeError` where the recipe's values and the data do not fit;
+- `SIGNATURES`, those that `score` asks a file for, if not all: a file with these alone is scored too;
+- `CONDITIONAL = True`: the model takes `{"image": …, "label": …}`.
 """
 
 import importlib
 
 from recipes.errors import RecipeError
+from recipes.tasks.context import Context
+
+__all__ = ["Context", "check_labels", "conditional", "degradation", "get", "input_shape", "keras_predictor"]
 
 
 def get(name):
@@ -24,8 +38,28 @@ def get(name):
     return importlib.import_module(f"recipes.tasks.{name}")
 
 
+def input_shape(recipe, shape):
+    """The shape of the model's input, without the batch axis, for data of `shape`."""
+    task = get(recipe.task)
+    return task.input_shape(recipe, shape) if hasattr(task, "input_shape") else shape
+
+
+def conditional(recipe):
+    """Whether the model takes the label beside the image."""
+    return getattr(get(recipe.task), "CONDITIONAL", False)
+
+
+def degradation(recipe):
+    """Keras layers that make the model's input of the target in training; none for most tasks."""
+    task = get(recipe.task)
+    return task.degradation(recipe) if hasattr(task, "degradation") else []
+
+
 def check_labels(recipe, data):
     """Raise a `RecipeError` where the data's labels are not of the kind that the task learns."""
+    task = get(recipe.task)
+    if hasattr(task, "learnt"):
+        task.learnt(recipe, data)
     if recipe.task == "segmentation" and not data.per_pixel:
         from recipes.data.generated import SETS
 

@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 
-from recipes.tasks.shifting import ShiftConsistency
+from recipes.tasks.shifting import ShiftConsistency, spacing
 
 HEADLINE, HIGHER_IS_BETTER, RECONSTRUCTS = "accuracy", True, False
 BARS = {"int8": (0.005, False), "float16": (0.001, False)}  # half a point; a tenth of a point
@@ -55,14 +55,13 @@ def collect(predict, batches, see=None):
     return np.concatenate(labels), np.concatenate(logits)
 
 
-def score(predict, batches, shift_every=None):
+def score(predict, batches, context):
     """`accuracy`, macro-averaged `f1` and `cross_entropy` in nats.
 
-    With `shift_every` also `shift_consistency`, over every image at that distance (see
-    `recipes.tasks.shifting`).
+    Of images also `shift_consistency` (see `recipes.tasks.shifting`).
     """
-    if shift_every:
-        shifts = ShiftConsistency(shift_every)
+    if context.recipe.features.front_end == "none":
+        shifts = ShiftConsistency(spacing(len(context.data.test.y)))
         scores = _scored(*collect(predict, batches, shifts.see))
         return scores | {"shift_consistency": shifts.result(predict)}
     return _scored(*collect(predict, batches))
@@ -81,12 +80,22 @@ def _scored(labels, logits):
     }
 
 
-def reference(model, train, test, metrics):
+def reference(model, context, metrics):
     """`majority_class_accuracy`: what always naming the commonest class reaches."""
-    counts = np.bincount(np.asarray(test.y))
+    counts = np.bincount(np.asarray(context.data.test.y))
     return {"majority_class_accuracy": float(counts.max() / counts.sum())}
 
 
-def signature_inputs(model, images):
+def signature_inputs(model, images, recipe):
     """The images, for the one signature there is."""
     return [images]
+
+
+def draw(folder, context, model, predict):
+    """The confusion matrix of the test split."""
+    from recipes import plots
+    from recipes.data.feeding import test_batches
+
+    labels, logits = collect(predict, test_batches(context.recipe, context.data))
+    matrix = folder / "confusion_matrix.png"
+    plots.confusion_matrix(matrix, labels, logits.argmax(-1), context.data.classes)

@@ -34,7 +34,7 @@ def metrics():
     return []
 
 
-def score(predict, batches):
+def score(predict, batches, context):
     """`negative_elbo` with one sample of the code an image, and its two terms, in nats."""
     noise = np.random.default_rng(_NOISE_SEED)
     rates, distortions = [], []
@@ -50,17 +50,18 @@ def score(predict, batches):
     return {"negative_elbo": rate + distortion, "divergence": rate, "reconstruction_nats": distortion}
 
 
-def reference(model, train, test, metrics):
+def reference(model, context, metrics):
     """`independent_pixels_nats`: binarised test images under each pixel's mean over `train`."""
     from recipes.data.feeding import fixed_bernoulli
     from recipes.tasks.reconstruction import scale
 
+    train, test = context.data.train, context.data.test
     p = np.clip(np.asarray(train.x, np.float64).mean(0) / scale(train.x), 1e-4, 1 - 1e-4)
     x = fixed_bernoulli(np.asarray(test.x, np.float32) / scale(test.x), range(len(test.x)))
     return {"independent_pixels_nats": float(-(x * np.log(p) + (1 - x) * np.log1p(-p)).sum((1, 2, 3)).mean())}
 
 
-def signature_inputs(model, images):
+def signature_inputs(model, images, recipe):
     """Images for `reconstruct` and `encode`, codes drawn from their posteriors for `decode`, noise for `sample`."""
     noise = np.random.default_rng(_NOISE_SEED)
     code = model.encoder.predict(images, verbose=0)
@@ -68,3 +69,13 @@ def signature_inputs(model, images):
     z = (code["mean"] + deviation * noise.standard_normal(deviation.shape)).astype(np.float32)
     sample = noise.standard_normal(z.shape).astype(np.float32)
     return {"reconstruct": [images], "encode": [images], "decode": [z], "sample": [sample]}
+
+
+def draw(folder, context, model, predict):
+    """Test images with their reconstructions, and samples from the prior."""
+    from recipes import plots
+    from recipes.tasks import reconstruction
+
+    reconstruction.draw(folder, context, model, predict)
+    noise = np.random.default_rng(_NOISE_SEED).standard_normal((100, model.encoder.output["mean"].shape[-1]))
+    plots.samples(folder / "samples.png", np.asarray(predict(noise.astype(np.float32), "sample")))

@@ -32,7 +32,7 @@ def metrics():
     return []
 
 
-def score(predict, batches):
+def score(predict, batches, context):
     """`squared_error` per image and `psnr` in dB, the mean over images, for a peak of 1."""
     errors = []
     for x, _ in batches:
@@ -46,14 +46,15 @@ def score(predict, batches):
     }
 
 
-def reference(model, train, test, metrics):
+def reference(model, context, metrics):
     """`pca_squared_error`: test images through as many principal components of `train` as the code has.
 
     `relative_to_pca` is the model's squared error as a share of it.
     """
     from sklearn.decomposition import PCA
 
-    train, test = (np.asarray(s.x, np.float32).reshape(len(s.x), -1) / scale(s.x) for s in (train, test))
+    splits = (context.data.train, context.data.test)
+    train, test = (np.asarray(s.x, np.float32).reshape(len(s.x), -1) / scale(s.x) for s in splits)
     pca = PCA(model.encoder.output_shape[-1], random_state=0).fit(train)
     rebuilt = pca.inverse_transform(pca.transform(test))
     error = float(np.square(test - rebuilt).sum(1).mean())
@@ -65,7 +66,15 @@ def scale(x):
     return np.float32(255 if x.dtype == np.uint8 else 1)
 
 
-def signature_inputs(model, images):
+def signature_inputs(model, images, recipe):
     """Images for `reconstruct` and `encode`, their codes for `decode`."""
     codes = model.encoder.predict(images, verbose=0)
     return {"reconstruct": [images], "encode": [images], "decode": [codes]}
+
+
+def draw(folder, context, model, predict):
+    """Test images with their reconstructions."""
+    from recipes import plots
+
+    images = context.images(context.data.test.take(range(2 * plots.COLUMNS)))
+    plots.reconstructions(folder / "reconstructions.png", images, np.asarray(predict(images)))

@@ -19,7 +19,7 @@ def metrics():
     return [keras.metrics.SparseCategoricalAccuracy(name="pixel_accuracy")]
 
 
-def score(predict, batches):
+def score(predict, batches, context):
     """`mean_iou`, `pixel_accuracy` and `cross_entropy` in nats a pixel, over all pixels of all batches.
 
     The intersection over union of a class counts the pixels that are of it and are named so, over those
@@ -55,9 +55,9 @@ def mean_iou(counts):
     return float((hits[unions > 0] / unions[unions > 0]).mean())
 
 
-def reference(model, train, test, metrics):
+def reference(model, context, metrics):
     """`commonest_class_mean_iou` and `commonest_class_pixel_accuracy`: one class named everywhere."""
-    counts = np.bincount(np.ravel(test.y))
+    counts = np.bincount(np.ravel(context.data.test.y))
     share = float(counts.max() / counts.sum())
     return {
         "commonest_class_mean_iou": share / int((counts > 0).sum()),
@@ -65,6 +65,17 @@ def reference(model, train, test, metrics):
     }
 
 
-def signature_inputs(model, images):
+def signature_inputs(model, images, recipe):
     """The images, for the one signature there is."""
     return [images]
+
+
+def draw(folder, context, model, predict):
+    """Test images with their true and their predicted masks."""
+    from recipes import plots
+
+    test = context.data.test
+    images = context.images(test.take(range(2 * plots.COLUMNS)))
+    guesses = np.asarray(predict(images)).argmax(-1)
+    masks = test.y[: len(images)]
+    plots.segmentations(folder / "segmentations.png", images, masks, guesses, context.data.classes)

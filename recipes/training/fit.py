@@ -10,26 +10,23 @@ import numpy as np
 
 from recipes import files, tasks
 from recipes.data import augmentation, feeding
-from recipes.data.preparing import stratified
 from recipes.errors import TrainingError
-from recipes.training import batch_norm, checkpoints, optimizer, regularization, stopping
+from recipes.training import batch_norm, checkpoints, optimizer, pretraining, regularization, stopping
 from recipes.training.trainee import Trainee
 
 
-def split_validation(recipe, data, seed):
-    """`(training, validation)` subsets of the training split, stratified by class."""
-    rest, part = stratified(data.train.y, recipe.validation, seed)
-    return data.train.take(rest), data.train.take(part)
+def compile_trainee(recipe, model, steps_per_epoch, seed, shape=None):
+    """`model` behind the recipe's augmentation, compiled for the task, all variables built.
 
-
-def compile_trainee(recipe, model, steps_per_epoch, seed):
-    """`model` behind the recipe's augmentation, compiled for the task, all variables built."""
+    `shape` is that of one example of the data, where it is not that of the model's input.
+    """
     task = tasks.get(recipe.task)
     trainee = Trainee(
         model,
         augmentation.layers(recipe.augmentation, seed),
         task.RECONSTRUCTS,
         augmentation.mixing(recipe.augmentation, seed),
+        tasks.degradation(recipe),
     )
     trainee.compile(
         optimizer=optimizer.build(recipe.optimizer, steps_per_epoch * recipe.epochs),
@@ -37,7 +34,8 @@ def compile_trainee(recipe, model, steps_per_epoch, seed):
         metrics=task.metrics(),
         jit_compile=False if keras.backend.backend() == "tensorflow" else "auto",  # XLA on CPU is slow
     )
-    trainee(np.zeros((1, *model.input_shape[1:]), "float32"))
+    example = np.zeros((1, *(shape or model.input_shape[1:])), "float32")
+    trainee({"image": example, "label": np.zeros(1, "int32")} if tasks.conditional(recipe) else example)
     trainee.optimizer.build(trainee.trainable_variables)
     return trainee
 
@@ -54,19 +52,24 @@ def fit(recipe, model, data, seed, folder, progress=None):
     Raises:
         TrainingError: The loss became NaN or infinite; the last good checkpoint stays.
     """
-    train, validation = split_validation(recipe, data, seed)
+    context = tasks.Context(recipe, data)
+    train, validation, conditional = context.train, context.validation, tasks.conditional(recipe)
     size = min(recipe.batch_size, train.size)
-    trainee = compile_trainee(recipe, model, train.size // size, seed)
+    trainee = compile_trainee(recipe, model, train.size // size, seed, data.shape)
     variables = [*trainee.variables, *trainee.optimizer.variables]
     epoch, history = checkpoints.restore(folder / "checkpoints", variables)
     patience = recipe.regularization.early_stopping
+    if epoch == 0:
+        pretraining.pretrain(context, model, progress)
     if epoch < recipe.epochs and not stopping.due(history, patience):
         for _ in range(epoch):  # Keras shuffles the batches with Python's generator, once an epoch
             random.shuffle(list(range(train.size // size)))
         with batch_norm.fused(model), regularization.applied(model, recipe.regularization):
             trainee.fit(
-                feeding.Batches(train, size, shuffle=seed, epoch=epoch),
-                validation_data=feeding.Batches(validation, 256, binarize=recipe.features.binarize),
+                feeding.Batches(train, size, shuffle=seed, epoch=epoch, conditional=conditional),
+                validation_data=feeding.Batches(
+                    validation, 256, binarize=recipe.features.binarize, conditional=conditional
+                ),
                 initial_epoch=epoch,
                 epochs=recipe.epochs,
                 callbacks=[

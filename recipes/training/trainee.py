@@ -14,27 +14,34 @@ class Trainee(keras.Model):
         mixing: Keras layers that put images and their labels together, each from and to
             `{"images": …, "labels": …}`. The loss then gets labels `(n, classes)`; the metrics get the
             class with the largest share.
+        degradation: Keras layers between the target and the model's input, in evaluation too.
+
+    Where it is called with `{"image": …, "label": …}`, so is the model.
     """
 
-    def __init__(self, model, augmentation=(), reconstructs=False, mixing=()):
+    def __init__(self, model, augmentation=(), reconstructs=False, mixing=(), degradation=()):
         super().__init__(name="trainee")
         self.model, self.augmentation, self.reconstructs = model, list(augmentation), reconstructs
-        self.mixing = list(mixing)
+        self.mixing, self.degradation = list(mixing), list(degradation)
 
     def build(self, input_shape):
-        for layer in (
-            *self.augmentation,
-            *self.mixing,
-        ):  # at rest, they are not all called with the first images
-            layer.build(input_shape)
+        # At rest, they are not all called with the first images.
+        for layer in (*self.augmentation, *self.mixing):
+            layer.build(input_shape["image"] if isinstance(input_shape, dict) else input_shape)
 
-    def call(self, images, training=False):
+    def call(self, inputs, training=False):
+        images = inputs["image"] if isinstance(inputs, dict) else inputs
         for layer in self.augmentation:
             images = layer(images, training=training)
         if training and self.mixing:
             images, shares = self._mixed(images)
             return {"output": self.model(images, training=training), "shares": shares}
-        output = self.model(images, training=training)
+        seen = images
+        for layer in self.degradation:
+            seen = layer(seen, training=training)
+        if isinstance(inputs, dict):
+            seen = {**inputs, "image": seen}
+        output = self.model(seen, training=training)
         return {"output": output, "target": images} if self.reconstructs else output
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):

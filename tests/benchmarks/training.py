@@ -44,7 +44,8 @@ def prepared(folder, shape, count):
 
 def ours(recipe, data, folder, fused):
     """A function that trains one epoch as `edgezoo train` does."""
-    train, validation = fit.split_validation(recipe, data, 0)
+    context = tasks.Context(recipe, data)
+    train, validation = context.train, context.validation
     model = pipeline.build(recipe, data)
     trainee = fit.compile_trainee(recipe, model, train.size // recipe.batch_size, 0)
     variables, history = [*trainee.variables, *trainee.optimizer.variables], []
@@ -65,7 +66,8 @@ def ours(recipe, data, folder, fused):
 
 def bare(recipe, data):
     """A function that trains one epoch with `model.fit` on arrays."""
-    train, validation = fit.split_validation(recipe, data, 0)
+    context = tasks.Context(recipe, data)
+    train, validation = context.train, context.validation
     (x, y), (vx, vy) = ((feeding.images(recipe, s), data.train.y[s.indices]) for s in (train, validation))
     model = keras.Sequential([keras.Input(data.shape), *augmentation.layers(recipe.augmentation, 0), pipeline.build(recipe, data)])
     task = tasks.get(recipe.task)

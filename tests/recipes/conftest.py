@@ -5,6 +5,7 @@ import pathlib
 import shutil
 import subprocess
 import sys
+import types
 from typing import NamedTuple
 
 import pytest
@@ -67,6 +68,18 @@ def finished_run(tmp_path_factory):
     import recipes
 
     return recipes.run("lenet5_digits", out=tmp_path_factory.mktemp("runs") / "finished", epochs=2)
+
+
+@pytest.fixture(scope="session")
+def context_of():
+    """`context_of(train, test)`: two `Split`s with a recipe, as a task is given them."""
+    from recipes import registry, tasks
+
+    def made(train, test, recipe="lenet5_digits", **overrides):
+        data = types.SimpleNamespace(train=train, test=test, classes=())
+        return tasks.Context(registry.get(recipe, **overrides), data)
+
+    return made
 
 
 @pytest.fixture

@@ -27,14 +27,16 @@ def in_memory(shape, classes=4, count=40, per_pixel=False):
 def step(recipe, data):
     """Two training steps, then the score over a few test images."""
     model = pipeline.build(recipe, data)
-    train, _ = fit.split_validation(recipe, data, seed=0)
-    batches = feeding.Batches(train, min(8, train.size), shuffle=0)
-    trainee = fit.compile_trainee(recipe, model, 2, seed=0)
+    context = tasks.Context(recipe, data)
+    train, conditional = context.train, tasks.conditional(recipe)
+    batches = feeding.Batches(train, min(8, train.size), shuffle=0, conditional=conditional)
+    trainee = fit.compile_trainee(recipe, model, 2, seed=0, shape=data.shape)
     with batch_norm.fused(model):
         losses = [trainee.train_on_batch(*batches[i], return_dict=True)["loss"] for i in range(2)]
     assert all(math.isfinite(loss) for loss in losses)
     some = feeding.Batches(data.test.take(range(12)), 8, binarize=recipe.features.binarize)
-    scores = tasks.get(recipe.task).score(tasks.keras_predictor(model), [some[i] for i in range(len(some))])
+    some = [some[i] for i in range(len(some))]
+    scores = tasks.get(recipe.task).score(tasks.keras_predictor(model), some, context)
     assert all(math.isfinite(score) for score in scores.values())
     return model, scores
 

@@ -7,7 +7,7 @@ from recipes.data import augmentation, feeding
 from recipes.data.prepared import Split
 from recipes.recipe import Augmentation
 from recipes.registry import get
-from recipes.training.fit import split_validation
+from recipes.tasks import Context
 
 
 @pytest.fixture
@@ -117,14 +117,14 @@ def test_each_augmentation_is_one_layer_and_acts_in_training_only():
 
 
 def test_validation_is_a_stratified_part_of_training_data():
-    recipe = get("lenet5_digits")
     y = np.repeat(np.arange(10, dtype=np.int32), 30)
     data = type("Data", (), {"train": Split(np.zeros((300, 4, 4, 1), np.uint8), y)})
-    train, validation = split_validation(recipe, data, seed=1)
+    one, other = (Context(get("lenet5_digits", seed=seed), data) for seed in (1, 2))
+    train, validation = one.train, one.validation
     assert train.split is validation.split is data.train
     assert sorted([*train.indices, *validation.indices]) == list(range(300))
     assert np.bincount(y[validation.indices]).tolist() == [3] * 10
-    assert set(split_validation(recipe, data, seed=2)[1].indices) != set(validation.indices)
+    assert set(other.validation.indices) != set(validation.indices)
 
 
 def test_random_equalization_is_a_parabola_over_frequency():

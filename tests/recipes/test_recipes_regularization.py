@@ -10,7 +10,7 @@ import pytest
 import export
 import recipes
 import zoo
-from recipes import pipeline, registry, rundir
+from recipes import pipeline, registry, rundir, tasks
 from recipes.errors import TrainingError
 from recipes.recipe import Regularization
 from recipes.training import checkpoints, fit, regularization, stopping
@@ -199,7 +199,7 @@ def test_training_ends_early_with_the_best_weights(stopped_early):
     trainee = fit.compile_trainee(stopped_early.recipe, task_model, 1, seed=0)
     from recipes.data.feeding import Batches
 
-    _, validation = fit.split_validation(stopped_early.recipe, data, stopped_early.recipe.seed)
+    validation = tasks.Context(stopped_early.recipe, data).validation
     loss = trainee.evaluate(Batches(validation, 256), verbose=0, return_dict=True)["loss"]
     assert loss == pytest.approx(min(losses), rel=1e-4)
 

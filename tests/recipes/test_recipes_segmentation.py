@@ -40,7 +40,7 @@ def batches(labels, logits, size=3):
 def test_scores_against_scikit_learn():
     task, rng = tasks.get("segmentation"), np.random.default_rng(0)
     labels, logits = rng.integers(0, 4, (8, 6, 5)), rng.normal(size=(8, 6, 5, 4)).astype(np.float32)
-    scores = task.score(lambda x: x, batches(labels, logits))
+    scores = task.score(lambda x: x, batches(labels, logits), None)
     guesses = logits.argmax(-1).ravel()
     p = np.exp(logits) / np.exp(logits).sum(-1, keepdims=True)
     named = np.take_along_axis(p, labels[..., None], -1)
@@ -53,13 +53,13 @@ def test_classes_that_neither_occur_nor_are_named_do_not_count():
     task = tasks.get("segmentation")
     labels = np.array([[[0, 0], [2, 2]]])
     logits = np.eye(9)[np.array([[[0, 2], [2, 2]]])].astype(np.float32)
-    assert task.score(lambda x: x, [(logits, labels)])["mean_iou"] == pytest.approx((1 / 2 + 2 / 3) / 2)
+    assert task.score(lambda x: x, [(logits, labels)], None)["mean_iou"] == pytest.approx((1 / 2 + 2 / 3) / 2)
 
 
-def test_one_class_everywhere():
+def test_one_class_everywhere(context_of):
     labels = np.array([[[0, 0], [0, 3]], [[0, 1], [0, 0]]])
     split = prepared.Split(np.zeros((2, 2, 2, 1)), labels)
-    reference = tasks.get("segmentation").reference(None, split, split, {})
+    reference = tasks.get("segmentation").reference(None, context_of(split, split), {})
     assert reference == {"commonest_class_mean_iou": 0.25, "commonest_class_pixel_accuracy": 0.75}
 
 
@@ -93,7 +93,9 @@ def test_the_exported_file_is_scored_by_the_same_code():
     rng = np.random.default_rng(0)
     data = batches(rng.integers(0, 4, (7, 8, 8)), rng.random((7, 8, 8, 1), dtype=np.float32))
     file = export.load(export.to_tflite(model))
-    assert task.score(file, data) == pytest.approx(task.score(tasks.keras_predictor(model), data), rel=1e-4)
+    assert task.score(file, data, None) == pytest.approx(
+        task.score(tasks.keras_predictor(model), data, None), rel=1e-4
+    )
 
 
 def test_run_from_canvases_to_verified_files(run):

@@ -1,6 +1,7 @@
 """Shift consistency against models whose answer is known, and where it is measured."""
 
 import json
+import types
 
 import numpy as np
 import pytest
@@ -23,7 +24,9 @@ def images():
 
 
 def consistency(predict, images, size=7, every=1):
-    return classification.score(predict, batches_of(images, size), shift_every=every)["shift_consistency"]
+    test = Split(None, np.zeros(every * shifting.IMAGES))
+    context = tasks.Context(registry.get("lenet5_digits"), types.SimpleNamespace(test=test))
+    return classification.score(predict, batches_of(images, size), context)["shift_consistency"]
 
 
 def test_shifts_are_circular_small_and_never_none(images):
@@ -96,9 +99,9 @@ def test_only_classifiers_of_images_are_measured():
         return np.zeros((len(x), 3), np.float32)
 
     pictures = registry.get("lenet5_digits")
-    assert pipeline.score(pictures, data, predict)["shift_consistency"] == 1.0
+    assert pipeline.score(tasks.Context(pictures, data), predict)["shift_consistency"] == 1.0
     sounds = registry.get("ds_cnn_spoken_digit")
-    assert set(pipeline.score(sounds, data, predict)) == {"accuracy", "f1", "cross_entropy"}
+    assert set(pipeline.score(tasks.Context(sounds, data), predict)) == {"accuracy", "f1", "cross_entropy"}
 
 
 def test_it_is_among_the_runs_metrics(finished_run, edgezoo):

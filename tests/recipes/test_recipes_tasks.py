@@ -22,12 +22,16 @@ def images():
     return np.random.default_rng(0).random((24, 8, 8, 1), dtype=np.float32)
 
 
-def test_classification_scores(images):
+def test_classification_scores(images, context_of):
     task = tasks.get("classification")
     rng = np.random.default_rng(1)
     labels = rng.integers(0, 4, 24)
     weights = rng.normal(size=(64, 5))
-    scores = task.score(lambda x: x.reshape(len(x), -1) @ weights, split_in(images, labels, 7))
+    scores = task.score(
+        lambda x: x.reshape(len(x), -1) @ weights,
+        split_in(images, labels, 7),
+        context_of(None, Split(images, labels)),
+    )
     logits = images.reshape(24, -1) @ weights
     p = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
     assert scores["accuracy"] == accuracy_score(labels, logits.argmax(1))
@@ -35,9 +39,11 @@ def test_classification_scores(images):
     assert scores["cross_entropy"] == pytest.approx(-np.log(p[range(24), labels]).mean(), rel=1e-4)
 
 
-def test_majority_class():
+def test_majority_class(context_of):
     split = Split(np.zeros((6, 1)), np.array([0, 1, 1, 2, 1, 0]))
-    assert tasks.get("classification").reference(None, split, split, {}) == {"majority_class_accuracy": 0.5}
+    assert tasks.get("classification").reference(None, context_of(split, split), {}) == {
+        "majority_class_accuracy": 0.5
+    }
 
 
 @pytest.mark.parametrize("smoothing", [0.0, 0.1])
@@ -53,7 +59,7 @@ def test_label_smoothing(smoothing):
 
 def test_reconstruction_scores(images):
     task = tasks.get("reconstruction")
-    scores = task.score(lambda x: 0.8 * x, split_in(images, np.zeros(24), 10))
+    scores = task.score(lambda x: 0.8 * x, split_in(images, np.zeros(24), 10), None)
     squares = (0.2 * images.astype(float)).reshape(24, -1) ** 2
     assert scores["squared_error"] == pytest.approx(squares.sum(1).mean(), rel=1e-5)
     assert scores["psnr"] == pytest.approx(-10 * np.log10(squares.mean(1)).mean(), rel=1e-5)
@@ -61,16 +67,16 @@ def test_reconstruction_scores(images):
 
 
 def test_perfect_reconstruction_has_a_finite_psnr(images):
-    scores = tasks.get("reconstruction").score(lambda x: x, [(images, None)])
+    scores = tasks.get("reconstruction").score(lambda x: x, [(images, None)], None)
     assert scores["squared_error"] == 0 and np.isfinite(scores["psnr"])
 
 
 @pytest.mark.parametrize("kind", [np.uint8, np.float32])
-def test_pca_against_the_singular_value_decomposition(images, kind):
+def test_pca_against_the_singular_value_decomposition(images, kind, context_of):
     stored = (255 * images).astype(np.uint8) if kind == np.uint8 else images
     train, test = Split(stored[:18], None), Split(stored[18:], None)
     model = types.SimpleNamespace(encoder=types.SimpleNamespace(output_shape=(None, 5)))
-    reference = tasks.get("reconstruction").reference(model, train, test, {"squared_error": 3.0})
+    reference = tasks.get("reconstruction").reference(model, context_of(train, test), {"squared_error": 3.0})
     a, b = (s.x.reshape(len(s.x), -1) / (255.0 if kind == np.uint8 else 1.0) for s in (train, test))
     axes = np.linalg.svd(a - a.mean(0), full_matrices=False)[2][:5]
     centred = b - a.mean(0)
@@ -88,7 +94,7 @@ def vae():
 def test_negative_elbo_by_its_definition(vae, images):
     x = np.round(images)
     task = tasks.get("generation")
-    scores = task.score(tasks.keras_predictor(vae), split_in(x, None or np.zeros(24), 10))
+    scores = task.score(tasks.keras_predictor(vae), split_in(x, np.zeros(24), 10), None)
     code = {k: np.asarray(v, float) for k, v in vae.encoder.predict_on_batch(x).items()}
     mean, variance = code["mean"], np.exp(code["log_variance"])
     noise = np.random.default_rng(0).standard_normal((24, 3))
@@ -115,14 +121,14 @@ def test_training_loss_of_the_vae_is_the_bound(vae, images):
     assert float(sum(vae.losses)) == pytest.approx(divergence, rel=1e-4)
 
 
-def test_independent_pixels_are_the_bound_of_a_blind_model():
+def test_independent_pixels_are_the_bound_of_a_blind_model(context_of):
     train = Split(np.full((50, 2, 2, 1), 128, np.uint8), None)
-    reference = tasks.get("generation").reference(None, train, train, {})
+    reference = tasks.get("generation").reference(None, context_of(train, train), {})
     assert reference["independent_pixels_nats"] == pytest.approx(4 * np.log(2), rel=1e-3)
 
 
 @pytest.mark.parametrize("name", ["classification", "reconstruction", "generation"])
-def test_the_exported_file_is_scored_by_the_same_code(name, vae, images):
+def test_the_exported_file_is_scored_by_the_same_code(name, vae, images, context_of):
     task = tasks.get(name)
     if name == "generation":
         model = vae
@@ -132,10 +138,11 @@ def test_the_exported_file_is_scored_by_the_same_code(name, vae, images):
         model = zoo.create("separable_cnn", input_shape=(8, 8, 1), classes=4)
     signatures = getattr(model, "signatures", None)
     file = export.load(export.to_tflite(model, **({"signatures": signatures} if signatures else {})))
-    batches = split_in(np.round(images), np.arange(24) % 4, 10)
-    of_model = task.score(tasks.keras_predictor(model), batches)
-    assert task.score(file, batches) == pytest.approx(of_model, rel=1e-4)
+    labels = np.arange(24) % 4
+    batches, context = split_in(np.round(images), labels, 10), context_of(None, Split(images, labels))
+    of_model = task.score(tasks.keras_predictor(model), batches, context)
+    assert task.score(file, batches, context) == pytest.approx(of_model, rel=1e-4)
     assert task.HEADLINE in of_model
-    inputs = task.signature_inputs(model, images)
+    inputs = task.signature_inputs(model, images, context.recipe)
     names = set(inputs) if isinstance(inputs, dict) else {None}
     assert names == (set(signatures) if signatures else {None})
