@@ -11,7 +11,7 @@ import sys
 
 import msgspec
 
-from recipes import files, rundir
+from recipes import files, measures, rundir
 from recipes.errors import RecipeError
 
 FILE = pathlib.Path(__file__).with_name("results.csv")
@@ -58,7 +58,7 @@ def sentence(row):
 
 
 def gather(paths):
-    """Take finished runs over into the table: one row a recipe, over its runs' seeds.
+    """Take finished runs over into the tables: here one row a recipe, over its runs' seeds.
 
     Rows of recipes that no path belongs to stay as they are.
     """
@@ -69,6 +69,7 @@ def gather(paths):
     rows = {row["recipe"]: row for row in read()}
     rows |= {name: _row(sorted(runs, key=lambda r: r.recipe.seed)) for name, runs in groups.items()}
     files.write_text(FILE, _text([rows[name] for name in sorted(rows)]))
+    measures.take_over(groups)
 
 
 def _check(runs):
