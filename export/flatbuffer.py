@@ -57,13 +57,27 @@ def serialise(model):
 def drop_unused(model):
     """Remove the buffers and operator codes that nothing refers to; buffer 0 stays, by convention.
 
-    TensorFlow's quantiser refuses a model that lists an operator it has no kernel for, used or not.
+    So do the values of tensors that no operator reads any more. TensorFlow's quantiser refuses a model
+    that lists an operator it has no kernel for, used or not.
     """
+    for graph in model.subgraphs:
+        _empty_unread(graph)
     tensors = [tensor for graph in model.subgraphs for tensor in graph.tensors]
     holders = [*tensors, *(model.metadata or [])]
     model.buffers = _compacted(model.buffers, holders, "buffer", always=(0,))
     operators = [operator for graph in model.subgraphs for operator in graph.operators or []]
     model.operatorCodes = _compacted(model.operatorCodes, operators, "opcodeIndex")
+
+
+def _empty_unread(graph):
+    """Point tensors that no operator takes or gives at buffer 0, which is empty."""
+    lists = [graph.inputs, graph.outputs]
+    for operator in graph.operators or []:
+        lists += [operator.inputs, operator.outputs, operator.intermediates]
+    read = {int(i) for indices in lists for i in _listed(indices)}
+    for i, tensor in enumerate(graph.tensors):
+        if i not in read:
+            tensor.buffer = 0
 
 
 def _compacted(items, holders, field, always=()):

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from keras import layers
 
 import export
-from export import subpixel
+from export import flatbuffer, subpixel
 
 
 def transposed(images, weights, stride):
@@ -88,3 +88,12 @@ def test_signatures_go_on_sharing_the_kernel():
     whole = keras.Model(image, decoder(layers.Conv2D(6, 1)(image)))
     both = export.to_tflite(whole, signatures={"whole": whole, "decode": decoder})
     assert len(both) < len(export.to_tflite(whole)) + 4 * 9 * 6 * 32
+
+
+@pytest.mark.parametrize("precision", ["float32", "float16"])
+def test_the_kernel_that_was_rewritten_is_gone(precision):
+    model = flatbuffer.parse(export.to_tflite(upscaled(8, strides=2), precision=precision))
+    for graph in model.subgraphs:
+        read = {int(i) for operator in graph.operators for i in operator.inputs}
+        unread = [t for i, t in enumerate(graph.tensors) if i not in read]
+        assert not [t.name for t in unread if flatbuffer.constant(model, t) is not None]
