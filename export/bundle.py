@@ -37,6 +37,7 @@ def export_model(
     score=None,
     bars=None,
     name=None,
+    notes=(),
     threads=1,
     runs=50,
     progress=None,
@@ -58,6 +59,7 @@ def export_model(
         score: None, or a function from `predict(batch, signature=None)` to a dict of floats.
         bars: None, or a mapping from precision to the `Bar` its file has to meet.
         name: What to call it in the report; the model's name by default.
+        notes: Sentences for the report that only the caller knows, such as why there is no score.
         threads, runs: For the latency, see `benchmark`.
         progress, timeout: See `convert`.
 
@@ -74,6 +76,7 @@ def export_model(
         model=model,
         parts=parts,
         name=name or model.name,
+        notes=tuple(notes),
         precisions=precisions,
         calibration=calibration,
         calibration_description=calibration_description,
@@ -94,6 +97,7 @@ class _Work:
     model: object
     parts: dict
     name: str
+    notes: tuple
     precisions: tuple
     calibration: object
     calibration_description: str
@@ -141,6 +145,7 @@ class _Work:
             files=tuple(files),
             refused=refused,
             required=tuple(self.bars),
+            notes=self.notes,
             calibration=self.described_calibration(),
             environment=versions(),
         )

@@ -45,7 +45,7 @@ def _metric(file, name):
 
 
 def _remarks(report):
-    remarks = [*_slower(report), *_float_parts(report)]
+    remarks = [*report.notes, *_slower(report), *_float_parts(report)]
     remarks += [f"`{name}` was not made: {reason}" for name, reason in report.refused.items()]
     return "\n".join(f"- {text}" for text in remarks)
 

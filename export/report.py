@@ -51,7 +51,7 @@ class Report:
     """A whole export.
 
     `refused` maps each precision that could not be made to the reason; that is a problem only where
-    a bar was set for it, and then `required` names it.
+    a bar was set for it, and then `required` names it. `notes` are the caller's own remarks.
     """
 
     name: str
@@ -60,6 +60,7 @@ class Report:
     required: tuple[str, ...]
     calibration: Calibration | None
     environment: Mapping[str, str]
+    notes: tuple[str, ...] = ()
 
     @property
     def problems(self):

@@ -76,12 +76,13 @@ def measured(name):
     keras.utils.set_random_seed(0)
     began = time.perf_counter()
     model = create_smallest(name) if name.startswith(ADOPTED) else zoo.create(name)
+    description = zoo.describe(model)
     facts = {
         "architecture": name,
-        "input": "×".join(map(str, model.input_shape[1:])),
+        "input": "×".join(map(str, description.input_shape)),
         "build_seconds": f"{time.perf_counter() - began:.2f}",
         "parameters": model.count_params(),
-        "macs": zoo.describe(model).macs,
+        "macs": description.macs,
     }
     # Statistics of a map of one pixel need many images; at the smallest input they are cheap.
     many = name.startswith(ADOPTED) or (facts["macs"] or 0) <= LARGE

@@ -2,6 +2,7 @@
 
 import dataclasses
 import hashlib
+import inspect
 import time
 
 import msgspec
@@ -130,14 +131,25 @@ def build(recipe, data):
     import zoo
     from recipes import tasks
     from recipes.training.regularization import architecture_arguments
+    from zoo import registry as architectures
 
     arguments = {"input_shape": tasks.input_shape(recipe, data.shape), **architecture_arguments(recipe)}
     if recipe.task in ("classification", "segmentation") or tasks.conditional(recipe):
         arguments.setdefault("classes", len(data.classes))
     try:
+        if "steps" in inspect.signature(architectures.find(recipe.model)).parameters:  # what changes as training goes on
+            arguments.setdefault("steps", _steps(recipe, data))
         return zoo.create(recipe.model, **arguments)
     except ValueError as error:
         raise RecipeError(f"{recipe.model} on {recipe.data} {data.shape}: {error}") from error
+
+
+def _steps(recipe, data):
+    """How many steps all epochs together have."""
+    from recipes import tasks
+
+    examples = tasks.Context(recipe, data).train.size
+    return examples // min(recipe.batch_size, examples) * recipe.epochs
 
 
 def evaluate(run, progress=None):
@@ -171,46 +183,50 @@ def score(context, predict, progress=None, stage="scoring"):
     return tasks.get(context.recipe.task).score(predict, batches, context)
 
 
-def export_files(run, precisions=None, progress=None):
+def export_files(run, precisions=None, progress=None, signatures=None):
     """Export `run`, verified and scored. Returns an `export.Report`.
 
     Args:
         run: A trained run.
         precisions: Files to make, beside those that are there; the recipe's by default.
         progress: Called as `progress(stage, done, total)`.
+        signatures: Names of those that the files are to have; such files go into a folder of their own,
+            `export-NAME`. All signatures by default.
     """
     import export
-    from recipes import tasks
+    from recipes import parts, tasks
 
-    recipe, data, model = run.recipe, prepare(run.recipe, progress), run.model()
-    context = tasks.Context(recipe, data)
-    task, asked = tasks.get(recipe.task), set(precisions or recipe.precisions)
-    there = {file.stem for file in (run.path / "export").glob("*.tflite")}
+    recipe, model, task = run.recipe, run.model(), tasks.get(run.recipe.task)
+    part = parts.choose(model, task, signatures)
+    context = tasks.Context(recipe, prepare(recipe, progress))
+    asked, folder = set(precisions or recipe.precisions), run.path / part.folder
+    there = {file.stem for file in folder.glob("*.tflite")}
     precisions = tuple(p for p in export.PRECISIONS if p in asked | there)
     chosen = sorted(np.random.default_rng(recipe.seed).permutation(context.train.size)[: recipe.calibration])
     compared = range(min(100, context.validation.size))
     calibration, agreement = (
-        task.signature_inputs(model, context.images(subset), recipe)
+        part.of(task.signature_inputs(model, context.images(subset), recipe))
         for subset in (context.train.take(chosen), context.validation.take(compared))
     )
 
     return export.export_model(
         model,
-        run.path / "export",
+        folder,
         precisions=precisions,
-        signatures=getattr(model, "signatures", None),
+        signatures=part.models,
         calibration=calibration,
         calibration_description=(
             f"{len(chosen)} examples of the training split of {recipe.data}, drawn with seed {recipe.seed}"
         ),
         batches=agreement,
-        score=lambda predict: score(context, predict, progress, "scoring files"),
+        score=(lambda predict: score(context, predict, progress, "scoring files")) if part.scored else None,
         bars={
             p: export.Bar(task.HEADLINE, *bar, task.HIGHER_IS_BETTER)
             for p, bar in task.BARS.items()
-            if p in precisions
+            if part.scored and p in precisions
         },
-        name=f"{recipe.name}, seed {recipe.seed}",
+        name=", ".join((recipe.name, f"seed {recipe.seed}", *(part.models if signatures else ()))),
+        notes=part.notes,
         progress=progress,
     )
 

@@ -22,6 +22,7 @@ TaskName = Literal[
     "anomaly",
     "classification",
     "compression",
+    "conditional_generation",
     "denoising",
     "feature_selection",
     "generation",
@@ -168,10 +169,18 @@ class Evaluation(Values, kw_only=True):
     Attributes:
         importance_samples: Codes an image from which a generative model's likelihood is estimated.
         false_positive_rate: Share of ordinary examples that an anomaly detector may report.
+        anomaly_error: `squared`, or `relative`: squared as a share of the example's own sum of squares, so that
+            an example is not ordinary for holding little.
+        noise_level: Of the noises that denoising removes: the standard deviation of the Gaussian one, and
+            the share of values that masking and salt-and-pepper noise hit.
+        probe_examples: Training examples, at most, whose codes a linear classifier is fitted to.
     """
 
     importance_samples: Size = 1000
     false_positive_rate: Annotated[float, msgspec.Meta(gt=0, lt=1)] = 0.05
+    anomaly_error: Literal["squared", "relative"] = "squared"
+    noise_level: Annotated[float, msgspec.Meta(gt=0, lt=1)] = 0.25
+    probe_examples: Size = 60_000
 
 
 class Expected(Values, kw_only=True):

@@ -4,7 +4,7 @@ import numpy as np
 
 
 def settle(model, images):
-    """Give batch normalisations the statistics that `images`, `(n, h, w, c)`, have in front of them.
+    """Give batch normalisations the statistics that `images`, what the model takes, have in front of them.
 
     And an offset of 1: without it a deep untrained network of ReLUs is chaotic, two close inputs
     drift apart from layer to layer (Yang et al., "A Mean Field Theory of Batch Normalization", 2019,
@@ -26,18 +26,27 @@ def settle(model, images):
 def inputs_of(model, count):
     """By signature, or as a list for the one signature there is: images, or codes of unit variance.
 
-    Images are noise, each as bright as it happens to be. The batch statistics are settled on the images.
+    Images are noise, each as bright as it happens to be; labels are 0 or 1. The batch statistics are
+    settled on the images.
     """
     rng = np.random.default_rng(0)
-    parts = getattr(model, "signatures", None)
-    images = rng.random((count, *model.input_shape[1:]), dtype="float32")
-    if len(model.input_shape) == 4:
+    parts, shape = getattr(model, "signatures", None), tuple(model.inputs[0].shape)
+    images = rng.random((count, *shape[1:]), dtype="float32")
+    if len(shape) == 4:
         images *= rng.random((count, 1, 1, 1), dtype="float32")
-        settle(model, images)
+
+    def values(tensor):
+        if len(shape) == 4 and tuple(tensor.shape) == shape:
+            return images
+        if tensor.dtype == "int32":
+            return rng.integers(2, size=(count, *tensor.shape[1:]), dtype="int32")
+        return rng.standard_normal((count, *tensor.shape[1:])).astype("float32")
 
     def given(part):
-        if part.input_shape == model.input_shape and len(part.input_shape) == 4:
-            return [images]
-        return [rng.standard_normal((count, *part.input_shape[1:])).astype("float32")]
+        if isinstance(part.input, dict):
+            return [{name: values(tensor) for name, tensor in part.input.items()}]
+        return [values(part.input)]
 
+    if len(shape) == 4:
+        settle(model, *given(model))
     return {name: given(part) for name, part in parts.items()} if parts else given(model)

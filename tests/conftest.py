@@ -27,13 +27,14 @@ def cache(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def real_data():
-    """`real_data(name)` skips the test where the data set is not prepared on this machine."""
-    folder = os.environ.get("TFDS_DATA_DIR")
+    """`real_data(name)` skips the test where the data set is neither prepared here nor there to be prepared."""
+    places = [os.environ.get(variable) for variable in ("TFDS_DATA_DIR", "EDGEZOO_MANUAL_DIR")]
 
     def need(name):
-        if name != "digits" and not (folder and (pathlib.Path(folder) / name).is_dir()):
+        if name != "digits" and not any(place and (pathlib.Path(place) / name).is_dir() for place in places):
             pytest.skip(
-                f"the data set {name} is not prepared here: point TFDS_DATA_DIR at a folder that holds it"
+                f"the data set {name} is not here: point TFDS_DATA_DIR at a folder that holds it prepared, or "
+                "EDGEZOO_MANUAL_DIR at one that holds its files"
             )
 
     return need

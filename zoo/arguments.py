@@ -20,6 +20,18 @@ def image_shape(value, name="input_shape"):
     return tuple(map(operator.index, shape))
 
 
+def shape(value, name="input_shape"):
+    """One to three positive integers as a tuple: the shape of an example of any kind."""
+    sizes = _sequence(value)
+    if not sizes or len(sizes) > 3 or not all(_is_positive(size) for size in sizes):
+        raise ValueError(
+            f"{name}={value!r} is not the shape of an example: expected one to three positive integers "
+            "without the batch axis. Pass (height, width, channels) for images, such as (28, 28, 1), "
+            "(steps, channels) for signals, such as (140, 1), or (features,) for vectors."
+        )
+    return tuple(map(operator.index, sizes))
+
+
 def positive(value, name):
     """A positive integer."""
     if not _is_positive(value):
@@ -64,6 +76,15 @@ def multiplier(value, name):
         raise ValueError(
             f"{name}={value!r}: expected a positive number to multiply with. "
             f"Pass {name}=1.0 for the published size, {name}=0.5 for half of it."
+        )
+    return float(value)
+
+
+def weight(value, name):
+    """A positive number that a term of the loss is multiplied with."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < math.inf:
+        raise ValueError(
+            f"{name}={value!r}: expected a positive number. Pass {name}=1.0 for a term that counts as it is."
         )
     return float(value)
 

@@ -2,7 +2,7 @@
 
 Counted are convolutions and dense layers, and what a layer of the zoo says of itself with a method
 `macs` (see `zoo.layers`). Batch normalisation folds into the convolution before it, and
-activations, pooling and sums multiply no weights: they count as 0.
+activations, pooling, sums and look-ups multiply no weights: they count as 0.
 """
 
 import math
@@ -13,8 +13,9 @@ SEPARABLE = (layers.SeparableConv1D, layers.SeparableConv2D)
 DEPTHWISE = (layers.DepthwiseConv1D, layers.DepthwiseConv2D)
 TRANSPOSED = (layers.Conv1DTranspose, layers.Conv2DTranspose, layers.Conv3DTranspose)
 CONVOLUTION = (layers.Conv1D, layers.Conv2D, layers.Conv3D)
-NORMALIZATION = (
+WITHOUT = (
     layers.BatchNormalization,
+    layers.Embedding,
     layers.GroupNormalization,
     layers.LayerNormalization,
     layers.Normalization,
@@ -41,7 +42,7 @@ def macs(layer, inputs, outputs):
         return math.prod(inputs) * layer.units
     if isinstance(layer, SEPARABLE + DEPTHWISE + TRANSPOSED + CONVOLUTION):
         return _convolution(layer, *_oriented(layer, inputs), *_oriented(layer, outputs))
-    if isinstance(layer, NORMALIZATION) or not getattr(layer, "trainable_weights", None):
+    if isinstance(layer, WITHOUT) or not getattr(layer, "trainable_weights", None):
         return 0
     return None
 

@@ -45,7 +45,7 @@ class Field:
 def of_input(shape):
     """The field of an input of shape `(*spatial, channels)`; None without spatial axes."""
     axes = len(shape) - 1
-    return Field((Fraction(1),) * axes, (Fraction(1),) * axes) if axes else None
+    return Field((Fraction(1),) * axes, (Fraction(1),) * axes) if axes > 0 else None
 
 
 def after(layer, fields, rank, whole):

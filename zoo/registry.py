@@ -14,28 +14,42 @@ from zoo import applications
 ARCHITECTURES = {
     "alexnet": "zoo.classifiers.alexnet",
     "all_convolutional": "zoo.classifiers.all_convolutional",
+    "beta_vae": "zoo.autoencoders.beta_vae",
     "capsnet": "zoo.classifiers.capsnet",
+    "compression_autoencoder": "zoo.autoencoders.compression",
+    "concrete_autoencoder": "zoo.autoencoders.concrete",
+    "conditional_vae": "zoo.autoencoders.conditional_vae",
     "context_module": "zoo.segmenters.context_module",
+    "contractive_autoencoder": "zoo.autoencoders.contractive",
     "convnext_v2": "zoo.classifiers.convnext_v2",
     "convolutional_autoencoder": "zoo.autoencoders.convolutional",
     "cresceptron": "zoo.classifiers.cresceptron",
     "dannet": "zoo.classifiers.dannet",
     "deconvolutional_decoder": "zoo.decoders.deconvolution",
+    "deep_autoencoder": "zoo.autoencoders.deep",
     "deep_linear_network": "zoo.classifiers.deep_linear_network",
     "deeplab": "zoo.segmenters.deeplab",
+    "denoising_autoencoder": "zoo.autoencoders.denoising",
+    "dense_autoencoder": "zoo.autoencoders.dense",
     "dilated_cnn": "zoo.classifiers.dilated",
     "dilated_resnet": "zoo.classifiers.dilated_resnet",
     "ds_cnn": "zoo.classifiers.ds_cnn",
     "efficientnet_lite": "zoo.classifiers.efficientnet_lite",
     "fcn": "zoo.segmenters.fcn",
     "fomo": "zoo.segmenters.fomo",
+    "fsrcnn": "zoo.decoders.super_resolution",
     "googlenet": "zoo.classifiers.googlenet",
+    "iwae": "zoo.autoencoders.importance_weighted",
+    "k_sparse_autoencoder": "zoo.autoencoders.k_sparse",
+    "ladder_vae": "zoo.autoencoders.ladder_vae",
     "lenet1": "zoo.classifiers.lenet",
     "lenet5": "zoo.classifiers.lenet",
     "lenet5_blur": "zoo.classifiers.lenet_blur",
     "lenet5_modern": "zoo.classifiers.lenet",
+    "linear_autoencoder": "zoo.autoencoders.linear",
     "mcdnn": "zoo.classifiers.mcdnn",
     "mcunet": "zoo.classifiers.mcunet",
+    "mdl_autoencoder": "zoo.autoencoders.minimum_description_length",
     "mobilenet_v1": "zoo.classifiers.mobilenet_v1",
     "mobilenet_v2": "zoo.classifiers.mobilenet_v2",
     "mobilenet_v3": "zoo.classifiers.mobilenet_v3",
@@ -44,16 +58,20 @@ ARCHITECTURES = {
     "resnet": "zoo.classifiers.resnet",
     "resnet8": "zoo.classifiers.resnet",
     "resnet_small": "zoo.classifiers.resnet",
+    "semantic_hashing": "zoo.autoencoders.semantic_hashing",
     "separable_cnn": "zoo.classifiers.separable",
     "shufflenet_v2": "zoo.classifiers.shufflenet_v2",
     "siann": "zoo.classifiers.siann",
     "siann_segmenter": "zoo.segmenters.siann",
+    "sparse_autoencoder": "zoo.autoencoders.sparse",
     "squeezenet": "zoo.classifiers.squeezenet",
+    "stacked_autoencoder": "zoo.autoencoders.stacked",
     "stn_cnn": "zoo.classifiers.stn",
     "unet": "zoo.segmenters.unet",
     "upsampling_decoder": "zoo.decoders.upsampling",
     "vae": "zoo.autoencoders.vae",
     "vgg16": "zoo.classifiers.vgg16",
+    "vq_vae": "zoo.autoencoders.vq_vae",
 }
 
 
@@ -133,8 +151,7 @@ def _check_arguments(name, function, arguments):
     if unknown:
         takes = ", ".join(str(parameter) for parameter in parameters.values())
         raise ValueError(
-            f"{name} takes no argument {unknown[0]!r}.{_closest(unknown[0], parameters)} "
-            f"It takes: {takes}."
+            f"{name} takes no argument {unknown[0]!r}.{_closest(unknown[0], parameters)} It takes: {takes}."
         )
 
 

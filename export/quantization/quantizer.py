@@ -56,17 +56,22 @@ def _quiet():
 
 
 def _type_unread_outputs(graph):
-    """Give an output that nothing reads the type of the same operator's other outputs.
+    """Give a float output that nothing reads the type of the same operator's quantised outputs.
 
     The quantiser passes it by, e.g. the forget gate of an unrolled LSTM's first step.
     """
     read = {*graph.outputs, *(i for operator in graph.operators for i in operator.inputs)}
     for operator in graph.operators:
-        typed = [graph.tensors[i] for i in operator.outputs if i in read]
+        typed = [graph.tensors[i] for i in operator.outputs if i in read and _is_quantised(graph.tensors[i])]
         for index in operator.outputs if typed else ():
-            if index not in read:
+            if index not in read and flatbuffer.type_name(graph.tensors[index].type) == "float32":
                 graph.tensors[index].type = typed[0].type
                 graph.tensors[index].quantization = typed[0].quantization
+
+
+def _is_quantised(tensor):
+    """Whether a tensor has a scale; the positions that TOPK_V2 gives beside its values have none."""
+    return tensor.quantization is not None and tensor.quantization.scale is not None
 
 
 def _relax_relu6(graph):

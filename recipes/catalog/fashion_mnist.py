@@ -68,6 +68,23 @@ def all_convolutional_fashion_mnist():
     )
 
 
+@recipe
+def denoising_fashion_mnist():
+    """One convolutional autoencoder removes Gaussian, masking and salt-and-pepper noise from Fashion-MNIST."""
+    return Recipe(
+        model="denoising_autoencoder",
+        arguments={"noise": "any", "level": 0.25},
+        data="fashion_mnist",
+        task="denoising",
+        epochs=8,
+        batch_size=128,
+        optimizer=Optimizer(name="adam", learning_rate=3e-3, schedule="cosine", warmup=0.05),
+        augmentation=Augmentation(flip=True),
+        validation=0.05,
+        expected=Expected(metric="lead_over_filters", value=2.0),
+    )
+
+
 def _lenet(model):
     return Recipe(
         model=model,

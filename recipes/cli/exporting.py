@@ -17,6 +17,12 @@ def export(
         list[str] | None,
         typer.Option(help="This precision, beside the files that are there; may be repeated."),
     ] = None,
+    signature: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Only this signature, such as `encode`; may be repeated. Into a folder of its own."
+        ),
+    ] = None,
     calibration: Annotated[
         pathlib.Path | None, typer.Option(help="A .npy of training inputs (n, …), for a MODEL.keras.")
     ] = None,
@@ -29,6 +35,7 @@ def export(
     """Export a run or a Keras model: files, checks and report.
 
     Example: `edgezoo export runs/lenet5_digits-seed0 --precision int8`,
+    `edgezoo export runs/autoencoder_mnist-seed0 --signature encode`,
     `edgezoo export my_model.keras --calibration images.npy`
     """
     import json
@@ -40,9 +47,9 @@ def export(
     output.load_keras()
     with output.progress(quiet=as_json) as progress:
         if target.is_dir():
-            report, folder = _export_run(target, precisions, calibration, out, progress)
+            report, folder = _export_run(target, precisions, signature, calibration, out, progress)
         else:
-            report, folder = _export_model(target, precisions, calibration, out, progress)
+            report, folder = _export_model(target, precisions, signature, calibration, out, progress)
     if as_json:
         output.print_json(json.loads(report.to_json()))
     else:
@@ -64,8 +71,8 @@ def _precisions(given):
     return tuple(given) if given else None
 
 
-def _export_run(target, precisions, calibration, out, progress):
-    from recipes import pipeline, rundir
+def _export_run(target, precisions, signatures, calibration, out, progress):
+    from recipes import parts, pipeline, rundir
     from recipes.errors import RecipeError
 
     if calibration or out:
@@ -74,16 +81,17 @@ def _export_run(target, precisions, calibration, out, progress):
             "leave out --calibration and --out"
         )
     run = rundir.open_run(target)
-    return pipeline.export_files(run, precisions, progress), run.path / "export"
+    report = pipeline.export_files(run, precisions, progress, signatures)
+    return report, run.path / parts.folder(signatures)
 
 
-def _export_model(target, precisions, calibration, out, progress):
-    """Any Keras model: float files without data, integer files with `--calibration`."""
+def _export_model(target, precisions, signatures, calibration, out, progress):
+    """Any Keras model, or one part of it: float files without data, integer files with `--calibration`."""
     import export
     from recipes import rundir
     from recipes.errors import RecipeError
 
-    model = rundir.load_model(target)
+    model = _part(rundir.load_model(target), signatures)
     data = files.load_array(calibration) if calibration else None
     if precisions is None:
         precisions = export.PRECISIONS if data is not None else ("float32", "float16", "dynamic_int8")
@@ -93,12 +101,13 @@ def _export_model(target, precisions, calibration, out, progress):
         raise RecipeError(
             "int8 and int16x8 need --calibration FILE.npy, an array (n, …) of training inputs as the model takes them"
         )
-    folder = out or target.with_name(f"{target.stem}-export")
+    folder = out or target.with_name("-".join((target.stem, "export", *(signatures or ()))))
     batches = [data[:100]] if data is not None else [_noise(model)]
     report = export.export_model(
         model,
         folder,
         precisions=precisions,
+        signatures={signatures[0]: model} if signatures else None,
         calibration=None if data is None else [data],
         calibration_description=f"{calibration}",
         batches=batches,
@@ -106,6 +115,22 @@ def _export_model(target, precisions, calibration, out, progress):
         progress=progress,
     )
     return report, folder
+
+
+def _part(model, signatures):
+    """The model, or the one part of it that a signature names; its inputs are what `--calibration` holds."""
+    from recipes import parts
+    from recipes.errors import RecipeError
+
+    if not signatures:
+        return model
+    if len(signatures) > 1:
+        raise RecipeError(
+            f"--signature {' --signature '.join(signatures)}: of a MODEL.keras one part is exported at a time, "
+            "calibrated on that part's own inputs; a run's directory takes several"
+        )
+    (part,) = parts.only(model, signatures).values()
+    return part
 
 
 def _noise(model):

@@ -26,9 +26,10 @@ def evaluate(
 
     Example: `edgezoo evaluate runs/lenet5_digits-seed0/export/int8.tflite`
     """
-    from recipes import pipeline, tasks
+    from recipes import parts, pipeline, tasks
 
     chosen, predict = predictor(target, recipe)
+    parts.check_scored(chosen, inputs_of(predict), target)
     with output.progress(quiet=as_json) as progress:
         data = pipeline.prepare(chosen, progress)
         scores = pipeline.score(tasks.Context(chosen, data), predict, progress)
@@ -54,6 +55,16 @@ def predictor(target, recipe):
         rundir.load_model(existing(target)) if target.suffix == ".keras" else rundir.open_run(target).model()
     )
     return chosen, tasks.keras_predictor(model)
+
+
+def inputs_of(predict):
+    """By signature the shapes of one example, by the inputs' names, of what `predictor` gave."""
+    if hasattr(predict, "inputs"):
+        return predict.inputs
+    return {
+        name: {tensor.name: tuple(tensor.shape[1:]) for tensor in signature.inputs}
+        for name, signature in predict.contents.signatures.items()
+    }
 
 
 @contextlib.contextmanager

@@ -1,14 +1,12 @@
-"""`edgezoo predict`: an image, a folder or a `.npy` in; classes, masks or pictures out."""
+"""`edgezoo predict`: images, folders or arrays in; classes, masks, pictures or codes out."""
 
-import itertools
 import pathlib
 from typing import Annotated
 
 import typer
 
-from recipes.cli import files, output
-
-_IMAGES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp")
+from recipes.cli import answers, asking, files, output
+from recipes.cli.inputs import examples
 
 
 def predict(
@@ -16,162 +14,139 @@ def predict(
         pathlib.Path, typer.Argument(metavar="RUN|FILE.tflite", help="A run's directory, or a .tflite file.")
     ],
     inputs: Annotated[
-        list[pathlib.Path],
+        list[pathlib.Path] | None,
         typer.Argument(metavar="INPUT…", help="Images, folders of images, or .npy arrays."),
-    ],
+    ] = None,
     recipe: files.RecipeOption = None,
-    out: Annotated[pathlib.Path, typer.Option(help="Folder for written pictures.")] = pathlib.Path(
+    signature: Annotated[
+        str | None,
+        typer.Option(
+            help="What to ask: `reconstruct`, `encode`, `decode` or `sample`; the first by default."
+        ),
+    ] = None,
+    label: Annotated[
+        str | None, typer.Option(help="Class, by name or number, for a model that is told it.")
+    ] = None,
+    count: Annotated[int, typer.Option(min=1, help="Samples to draw, with `sample` and no INPUT.")] = 100,
+    seed: Annotated[int, typer.Option(min=0, help="Of the samples.")] = 0,
+    out: Annotated[pathlib.Path, typer.Option(help="Folder for written files.")] = pathlib.Path(
         "predictions"
     ),
     top: Annotated[int, typer.Option(min=1, help="Classes to name.")] = 3,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON for a script.")] = False,
 ):
-    """Classes with probabilities, or a picture or mask written, for each input.
+    """Classes with probabilities, or a picture, mask or code written, for each input.
 
-    Example: `edgezoo predict runs/lenet5_mnist-seed0/export/int8.tflite three.png digits/`
+    Example: `edgezoo predict runs/lenet5_mnist-seed0/export/int8.tflite three.png digits/`,
+    `edgezoo predict runs/autoencoder_mnist-seed0 --signature encode digits/`,
+    `edgezoo predict runs/vae_mnist-seed0 --signature sample --count 16`
     """
-    from recipes.errors import RecipeError
-
+    inputs = inputs or []
     chosen, predictor = files.predictor(target, recipe)
-    shape = _input_shape(target, predictor)
-    named = [pair for path in inputs for pair in _examples(files.existing(path), shape)]
-    if chosen.features.front_end != "none" and any(path.suffix != ".npy" for path in inputs):
-        raise RecipeError(
-            f"{target} takes {chosen.features.front_end} features {tuple(shape)}, not images: give a .npy"
-        )
-    answer = {"classification": _classify, "segmentation": _mask}.get(chosen.task, _picture)
-    rows = [answer(name, image, predictor, target, out, top) for name, image in named]
+    labels = _labels(target)
+    asked = asking.ask(predictor, target, signature, label, labels)
+    _check(chosen, asked, inputs, target)
+    if asked.name == "sample":
+        rows = _samples(asked, inputs, count, seed, out)
+    elif asked.name == "encode":
+        rows = [_code(path, asked, out) for path in inputs]
+    else:
+        answer = _answer(chosen, asked, target, labels, top, out)
+        named = [pair for path in inputs for pair in _examples(path, asked)]
+        rows = [answer(name, example) for name, example in named]
     if as_json:
         output.print_json(rows)
         return
     for row in rows:
-        typer.echo(f"{row['input']}: {_text(row)}")
+        typer.echo(f"{row['input']}: {answers.text(row)}")
 
 
-def _text(row):
-    guesses = [f"{g['class']} {100 * g['probability']:.1f} %" for g in row.get("classes", [])]
-    pixels = [f"{g['class']} {100 * g['share']:.1f} % of the pixels" for g in row.get("pixels", [])]
-    return ", ".join([*filter(None, [row.get("picture")]), *guesses, *pixels])
-
-
-def _input_shape(target, predictor):
-    """`(height, width, channels)` that the model or file takes."""
-    if target.suffix == ".tflite":
-        return next(iter(predictor.contents.signatures.values())).inputs[0].shape[1:]
-    return predictor.shape
-
-
-def _examples(path, shape):
-    """`(name, image)` pairs with images `(1, *shape)` in [0, 1]."""
+def _check(recipe, asked, inputs, target):
     from recipes.errors import RecipeError
 
-    if path.is_dir():
-        found = sorted(f for f in path.rglob("*") if f.suffix.lower() in _IMAGES)
-        if not found:
-            raise RecipeError(f"{path} holds no image ({', '.join(_IMAGES)})")
-        return [pair for file in found for pair in _examples(file, shape)]
-    if path.suffix == ".npy":
-        return _arrays(path, shape)
-    return [(str(path), _image(path, shape)[None])]
+    if not inputs and asked.name != "sample":
+        raise RecipeError(
+            f"{asked.name!r} of {target} needs an INPUT: an image, a folder of images, or a .npy (n, …)"
+        )
+    if recipe.features.front_end != "none" and any(path.suffix != ".npy" for path in inputs):
+        raise RecipeError(
+            f"{target} takes {recipe.features.front_end} features {tuple(asked.shape)}, not images: give a .npy"
+        )
 
 
-def _image(path, shape):
-    """An image file as `shape`, resized, in grey where the model takes one channel."""
-    import numpy as np
-    from PIL import Image, UnidentifiedImageError
-
-    from recipes.errors import RecipeError
-
-    if len(shape) != 3 or shape[-1] not in (1, 3):
-        raise RecipeError(f"the model takes arrays of shape {tuple(shape)}, not images: give a .npy")
-    try:
-        with Image.open(path) as image:
-            image = image.convert("L" if shape[-1] == 1 else "RGB")
-            image = image.resize((shape[1], shape[0]), Image.Resampling.BILINEAR)  # as preparing does
-    except (UnidentifiedImageError, OSError, SyntaxError, ValueError) as error:
-        raise RecipeError(f"{path} is no image that can be read ({error})") from error
-    return np.asarray(image, np.float32).reshape(tuple(shape)) / np.float32(255)
+def _examples(path, asked):
+    """`(name, example)` pairs; codes and noise come in arrays only."""
+    return examples(files.existing(path), asked.shape, pictures=asked.name not in ("decode", "sample"))
 
 
-def _arrays(path, shape):
-    from recipes.errors import RecipeError
+def _answer(recipe, asked, target, labels, top, out):
+    """A function from an example's name and the example to its row."""
+    whole = asked.name != "decode"
+    if whole and recipe.task == "classification":
+        return lambda name, example: answers.classify(name, example, asked, labels, top)
+    if whole and recipe.task == "segmentation":
+        return lambda name, example: answers.mask(name, example, asked, labels, top, out)
+    threshold = _threshold(target) if whole and recipe.task == "anomaly" else None
 
-    array = files.load_array(path)
-    for candidate in (array, array[None], array[..., None], array[None, ..., None]):
-        if candidate.shape[1:] == tuple(shape):
-            return [(f"{path}[{i}]", candidate[i : i + 1]) for i in range(len(candidate))]
-    raise RecipeError(
-        f"{path} has the shape {array.shape}; the model takes {tuple(shape)}, one or several: "
-        f"(n, {', '.join(map(str, shape))})"
-    )
+    def picture(name, example):
+        given = asked.pictures(example)
+        row = answers.pictures(name, given, out, beside={"input": example} if whole else None)
+        return row | (_judged(recipe, example, given, threshold) if whole else {})
+
+    return picture
 
 
-def _classify(name, image, predictor, target, out, top):
-    import numpy as np
-    from scipy.special import softmax
+def _judged(recipe, example, given, threshold):
+    """For task `anomaly`, the error of an example and whether it is reported."""
+    if recipe.task != "anomaly":
+        return {}
+    from recipes.tasks.anomaly import errors_of
 
-    probabilities = softmax(np.asarray(predictor(image), np.float64)[0])
-    labels = _labels(target, len(probabilities))
-    best = probabilities.argsort()[::-1][:top]
+    error = float(errors_of(recipe, example, given)[0])
     return {
-        "input": name,
-        "classes": [{"class": labels[i], "probability": float(probabilities[i])} for i in best],
+        "error": error,
+        **({} if threshold is None else {"anomaly": error > threshold, "threshold": threshold}),
     }
 
 
-def _labels(target, count):
-    """The class names that lie beside the model, else numbers."""
+def _threshold(target):
+    """The threshold that was measured for a file or a run; `None` where its report is not there."""
+    from recipes import rundir
+
+    report, metrics = target.with_name("report.json"), target / "metrics.json"
+    if metrics.is_file():
+        return rundir.read_json(metrics)["test"].get("threshold")
+    if target.suffix == ".tflite" and report.is_file():
+        found = {file["file"]: file["metrics"] for file in rundir.read_json(report)["files"]}
+        return found.get(target.name, {}).get("threshold")
+    return None
+
+
+def _code(path, asked, out):
+    """The codes of all examples of an input, in one array."""
+    import numpy as np
+
+    batch = np.concatenate([example for _, example in _examples(path, asked)])
+    given = asked(batch)
+    return answers.arrays(str(path), given if isinstance(given, dict) else {"code": given}, out)
+
+
+def _samples(asked, inputs, count, seed, out):
+    """A sheet of pictures for each array of noise, or one of `count` that are drawn with `seed`."""
+    import numpy as np
+
+    if not inputs:
+        noise = np.random.default_rng(seed).standard_normal((count, *asked.shape)).astype(np.float32)
+        return [answers.pictures(f"samples-seed{seed}", asked.pictures(noise), out)]
+    batches = {
+        str(path): np.concatenate([example for _, example in _examples(path, asked)]) for path in inputs
+    }
+    return [answers.pictures(name, asked.pictures(noise), out) for name, noise in batches.items()]
+
+
+def _labels(target):
+    """The class names that lie beside the model; none where there is no such file."""
     for folder in (target, *target.resolve().parents[:2]):
         if (folder / "labels.txt").is_file():
-            labels = (folder / "labels.txt").read_text(encoding="utf-8").splitlines()
-            if len(labels) == count:
-                return labels
-    return [str(i) for i in range(count)]
-
-
-def _picture(name, image, predictor, target, out, top):
-    import numpy as np
-    from PIL import Image
-
-    picture = np.clip(np.asarray(predictor(image))[0], 0, 1)
-    pixels = np.rint(picture * 255).astype(np.uint8)
-    drawn = Image.fromarray(pixels.squeeze(-1) if pixels.shape[-1] == 1 else pixels)
-    return {"input": name, "picture": _written(drawn, name, out)}
-
-
-def _mask(name, image, predictor, target, out, top):
-    """A picture whose values are the classes and whose palette their colours; and the commonest classes."""
-    import numpy as np
-    from PIL import Image
-
-    from recipes.palette import colours
-
-    logits = np.asarray(predictor(image))[0]  # (h, w, classes)
-    classes, palette = logits.argmax(-1), colours(logits.shape[-1])
-    if len(palette) <= 256:
-        drawn = Image.frombytes("P", classes.shape[::-1], classes.astype(np.uint8).tobytes())
-        drawn.putpalette(palette.tobytes())
-    else:
-        drawn = Image.fromarray(palette[classes])
-    labels, shares = _labels(target, len(palette)), np.bincount(classes.ravel()) / classes.size
-    best = [i for i in shares.argsort()[::-1][:top] if shares[i] > 0]
-    pixels = [{"class": labels[i], "share": float(shares[i])} for i in best]
-    return {"input": name, "picture": _written(drawn, name, out), "pixels": pixels}
-
-
-def _written(drawn, name, out):
-    """Write a picture for the input `name`; returns its path."""
-    from recipes import files as written
-
-    place = _free(out, pathlib.Path(name.replace("[", "-").replace("]", "")).name.replace(".", "-"))
-    with written.replacing(place) as scratch:
-        drawn.save(scratch, format="png")
-    return str(place)
-
-
-def _free(folder, stem):
-    """`STEM.png`, or `STEM-2.png` where that is taken: inputs of two folders may share a name."""
-    for i in itertools.count(1):
-        place = folder / (f"{stem}.png" if i == 1 else f"{stem}-{i}.png")
-        if not place.exists():
-            return place
+            return (folder / "labels.txt").read_text(encoding="utf-8").splitlines()
+    return []

@@ -32,6 +32,8 @@ def print_report(report, folder, problems=None):
     problems = report.problems if problems is None else problems
     for problem in problems:
         output.say(problem, "missed ", "bold red")
+    for note in report.notes:
+        output.say(note)
     if not problems:
         output.say("", "Every file agrees with the Keras model and meets its bar.", "green")
     output.say(f"Report: {folder / 'report.md'}")

@@ -58,9 +58,12 @@ class Batches(keras.utils.PyDataset):
 
 
 def images(recipe, subset):
-    """A subset's images as the model is fed them, in one float32 array."""
-    batches = Batches(subset, 256, binarize=recipe.features.binarize)
-    return np.concatenate([x for x, _ in batches])
+    """A subset's images as the model is fed them, in one float32 array; in a dict with their labels if it takes both."""
+    from recipes import tasks
+
+    options = {"binarize": recipe.features.binarize, "conditional": tasks.conditional(recipe)}
+    batches = Batches(subset, 256, **options)
+    return keras.tree.map_structure(lambda *parts: np.concatenate(parts), *(x for x, _ in batches))
 
 
 def test_batches(recipe, data, progress=None, stage="scoring"):

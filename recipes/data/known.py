@@ -41,6 +41,14 @@ DATASETS = (
         "CC BY 4.0",
         "Digits turned, scaled and moved, from digits.",
     ),
+    DataSet(
+        "ecg5000",
+        4_001,
+        999,
+        "140x1",
+        "ODC-BY 1.0",
+        "Heartbeats of one patient, normal or not; UCR archive, files fetched by hand.",
+    ),
     DataSet("fashion_mnist", 60_000, 10_000, "28x28x1", "MIT", "Clothes, ten kinds."),
     DataSet("mnist", 60_000, 10_000, "28x28x1", "CC BY-SA 3.0", "Handwritten digits."),
     DataSet(
@@ -58,6 +66,14 @@ DATASETS = (
         "42x42x1",
         "CC BY-SA 3.0",
         "Digits turned, scaled and moved, from mnist.",
+    ),
+    DataSet(
+        "photographs",
+        400,
+        408,
+        "160x160x1",
+        "non-commercial",
+        "Grey photographs; DnCNN's published folders, fetched by hand.",
     ),
     DataSet(
         "spoken_digit",

@@ -1,4 +1,4 @@
-"""Where data lie: the cache of prepared sets, and a user's folder wherever it is named from."""
+"""Where data lie: the cache, prepared sets, files fetched by hand, and a user's folder from wherever it is named."""
 
 import os
 import pathlib
@@ -14,6 +14,20 @@ def cache_folder():
     import platformdirs
 
     return pathlib.Path(platformdirs.user_cache_dir("edgezoo"))
+
+
+def tfds_folder():
+    """Where a user keeps sets that tensorflow-datasets prepared: `$TFDS_DATA_DIR`, else its own default."""
+    return pathlib.Path(os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets").expanduser()
+
+
+def manual_folder():
+    """Where files lie that a user fetched by hand, a subfolder a data set.
+
+    `$EDGEZOO_MANUAL_DIR`, else tensorflow-datasets' own place, `downloads/manual` in `tfds_folder()`.
+    """
+    given = os.environ.get("EDGEZOO_MANUAL_DIR")
+    return pathlib.Path(given).expanduser() if given else tfds_folder() / "downloads" / "manual"
 
 
 def absolute(name):

@@ -20,9 +20,9 @@ _FORMAT = 3  # of the folder; a change makes every set be prepared anew
 
 
 class Split(NamedTuple):
-    """Examples `x` `(n, height, width, channels)` and their labels `y`, memory-mapped.
+    """Examples `x` `(n, height, width, channels)`, or signals `(n, length, channels)`, and their labels `y`.
 
-    `y` is `(n,)`, or `(n, height, width)` where each pixel has a class.
+    Memory-mapped; `y` is `(n,)`, or `(n, height, width)` where each pixel has a class.
     """
 
     x: np.ndarray
@@ -68,7 +68,7 @@ class Prepared(NamedTuple):
 
     @property
     def shape(self):
-        """`(height, width, channels)` of one example."""
+        """`(height, width, channels)` of one example, or `(length, channels)` of a signal."""
         return tuple(self.train.x.shape[1:])
 
     @property
@@ -100,7 +100,8 @@ def prepare(name, features, progress=None):
 
 def _key(name, features):
     fields = {"format": _FORMAT, "name": name, "features": msgspec.to_builtins(features)}
-    fields["features"].pop("binarize")  # done while feeding
+    for later in ("binarize", "left_out"):  # while feeding, and while choosing what is learnt
+        fields["features"].pop(later)
     if name in generated.SETS:
         fields["generated"] = generated.VERSION
     if name.startswith("folder:"):

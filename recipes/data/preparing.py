@@ -11,7 +11,7 @@ import time
 
 import numpy as np
 
-from recipes.data import folders, generated, speech, tfds_sets
+from recipes.data import folders, generated, signals, speech, tfds_sets
 from recipes.errors import RecipeError, TrainingError
 
 _ABANDONED = 24 * 3600  # seconds
@@ -64,6 +64,8 @@ def _decoded(loaded, name, features, scratch, progress):
         x, y, groups = speech.arrays(loaded, features, progress)
         train, test = _split_by_group(name, y, groups, features)
         return {"train": (x[train], y[train]), "test": (x[test], y[test])}
+    if loaded.kind == "signal":
+        return _signals(loaded, features, progress)
     if features.front_end != "none":
         raise RecipeError(f"features.front_end={features.front_end} is for audio; {name!r} holds images")
     return _images(loaded, features, scratch, progress)
@@ -78,6 +80,15 @@ def _save(parts, classes, source, name, scratch):
             raise RecipeError(f"data set {name!r} has no examples in its {split} split")
     about = {"classes": classes, "source": source}
     (scratch / "about.json").write_text(json.dumps(about, indent=1))
+
+
+def _signals(loaded, features, progress):
+    parts = {split: signals.arrays(loaded, split, features, progress) for split in loaded.splits}
+    if "test" in parts:
+        return parts
+    x, y = parts["train"]
+    train, test = stratified(y, _TEST_SHARE, seed=0)
+    return {"train": (x[train], y[train]), "test": (x[test], y[test])}
 
 
 def _images(loaded, features, scratch, progress):

@@ -2,18 +2,24 @@
 
 import contextlib
 import dataclasses
+import importlib
 import io
 import logging
-import os
-import pathlib
 from collections.abc import Callable
 
 import numpy as np
 
 from recipes.data import reachable, speech
-from recipes.data.places import cache_folder
+from recipes.data.places import cache_folder, manual_folder, tfds_folder
 from recipes.errors import RecipeError
 from recipes.registry import closest
+
+_BUILDERS = {  # this project's own
+    "digits": "recipes.data.digits",
+    "ecg5000": "recipes.data.ecg5000",
+    "photographs": "recipes.data.photographs",
+}
+_KINDS = ("image", "audio", "signal")  # also what the feature is called
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -21,11 +27,11 @@ class Loaded:
     """A set that can be read.
 
     Attributes:
-        kind: `image` or `audio`.
+        kind: `image`, `audio` or `signal`.
         splits: Number of examples by split, `train` and perhaps `test`.
         size: `(height, width)` where all images share it, else `None`.
-        batches: `batches(split, size)` yields images `(n, *size, channels)` and labels `(n,)`;
-            for audio, `batches("train", None)` yields the examples as dicts.
+        batches: `batches(split, size)` yields images `(n, *size, channels)`, or signals as they are, and
+            labels `(n,)`; for audio, `batches("train", None)` yields the examples as dicts.
     """
 
     name: str
@@ -42,8 +48,8 @@ def load(name):
     """The set called `name`, downloaded and prepared by tensorflow-datasets where it is not there."""
     import tensorflow_datasets as tfds
 
-    if name.partition("/")[0] == "digits":
-        import recipes.data.digits  # noqa: F401  (registers the builder)
+    if module := _BUILDERS.get(name.partition("/")[0]):
+        importlib.import_module(module)  # registers the builder
     with _quiet(tfds):
         return from_builder(tfds, _find(tfds, name), name)
 
@@ -69,35 +75,38 @@ def from_builder(tfds, builder, name):
     if "train" not in splits:
         raise RecipeError(f"data set {name!r} has no training split; its splits: {', '.join(info.splits)}")
     label = info.features["label"]
-    shape = info.features["image"].shape if "image" in info.features else None
+    kind = next(kind for kind in _KINDS if kind in info.features)
+    shape = info.features["image"].shape if kind == "image" else None
     return Loaded(
         name=name,
-        kind="image" if shape else "audio",
+        kind=kind,
         classes=[label.int2str(i) for i in range(label.num_classes)],
         splits=splits,
         size=shape[:2] if shape and None not in shape[:2] else None,
         channels=shape[-1] if shape else 1,
         source=f"tensorflow-datasets {info.full_name}",
-        batches=lambda split, size: _batches(tfds, builder, name, split, size, shape),
+        batches=lambda split, size: _batches(tfds, builder, name, split, size, kind),
     )
 
 
-def _batches(tfds, builder, name, split, size, shape):
-    """Batches of images, or examples of audio where there is no `shape`, in the order of the files."""
+def _batches(tfds, builder, name, split, size, kind):
+    """Batches of images or signals, or examples of audio, in the order of the files."""
     import tensorflow as tf
 
     config = tfds.ReadConfig(interleave_cycle_length=1)
     stream = builder.as_dataset(split=split, shuffle_files=False, read_config=config)
 
     def resized(example):
-        image = example["image"]
+        image, shape = example["image"], builder.info.features["image"].shape
         if tuple(shape[:2]) != tuple(size):
             image = tf.image.resize(tf.cast(image, tf.float32), size, antialias=True)
             image = tf.cast(tf.clip_by_value(tf.round(image), 0, 255), tf.uint8)
         return tf.ensure_shape(image, (*size, shape[-1])), example["label"]
 
-    if shape:
+    if kind == "image":
         stream = stream.map(resized).batch(256)
+    elif kind == "signal":
+        stream = stream.map(lambda example: (example["signal"], example["label"])).batch(256)
     try:
         yield from tfds.as_numpy(stream)
     except tf.errors.OpError as error:
@@ -109,18 +118,25 @@ def _check_features(tfds, name, features):
     """Refuse what no recipe can be trained on, before anything is downloaded."""
     features = dict(features.items())
     label = features.get("label")
-    if not isinstance(label, tfds.features.ClassLabel) or not ({"image", "audio"} & set(features)):
+    if not isinstance(label, tfds.features.ClassLabel) or not (set(_KINDS) & set(features)):
         raise RecipeError(
             f"data set {name!r} has the features {', '.join(features)}; recipes take sets with `image` "
-            "(or `audio`) and one class as `label`, that is, classification sets"
+            "(or `audio`, or `signal`) and one class as `label`, that is, classification sets"
         )
-    image, audio = features.get("image"), features.get("audio")
+    image, audio, signal = (features.get(kind) for kind in _KINDS)
     if image is not None and (image.np_dtype != np.uint8 or image.shape[-1] not in (1, 3)):
         raise RecipeError(
             f"data set {name!r} has images of type {np.dtype(image.np_dtype)} and shape {image.shape}; "
             "recipes take uint8 pixels in one or three channels"
         )
-    if image is None and getattr(audio, "sample_rate", None) not in (None, speech.RATE):
+    if signal is not None and (
+        signal.np_dtype != np.float32 or None in signal.shape or len(signal.shape) != 2
+    ):
+        raise RecipeError(
+            f"data set {name!r} has signals of type {np.dtype(signal.np_dtype)} and shape {signal.shape}; "
+            "recipes take float32 samples of one length, (length, channels)"
+        )
+    if audio is not None and image is None and getattr(audio, "sample_rate", None) not in (None, speech.RATE):
         raise RecipeError(
             f"data set {name!r} is sampled at {audio.sample_rate} Hz; the front ends take {speech.RATE} Hz"
         )
@@ -128,19 +144,21 @@ def _check_features(tfds, name, features):
 
 def _find(tfds, name):
     """A prepared builder: where the user keeps prepared sets, in the cache, or downloaded into it."""
-    given = os.environ.get("TFDS_DATA_DIR")
-    places = [pathlib.Path(given or "~/tensorflow_datasets").expanduser(), cache_folder() / "tfds"]
+    places = [tfds_folder(), cache_folder() / "tfds"]
     for place in places:
         builder = _builder(tfds, name, place)
         _check_features(tfds, name, builder.info.features)
         if builder.is_prepared():
             return builder
+    _check_manual(builder, name)
     unreachable = reachable.why_not(getattr(builder, "url_infos", {}) or {})
     if not unreachable:
         try:
-            builder.download_and_prepare()
+            builder.download_and_prepare(
+                download_config=tfds.download.DownloadConfig(manual_dir=manual_folder())
+            )
             return builder
-        except KeyboardInterrupt:
+        except (KeyboardInterrupt, RecipeError):
             raise
         except BaseException as error:  # TFDS ends in many kinds of errors, AssertionError among them
             unreachable = f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
@@ -150,6 +168,17 @@ def _find(tfds, name):
         f"On a machine with internet access run `tfds build {name}`, copy the folder it makes, and point "
         "TFDS_DATA_DIR at the folder that holds it"
     )
+
+
+def _check_manual(builder, name):
+    """Refuse a set whose files a user fetches by hand while there is no folder with such files."""
+    folder = manual_folder()
+    if builder.MANUAL_DOWNLOAD_INSTRUCTIONS and not (folder.is_dir() and any(folder.iterdir())):
+        raise RecipeError(
+            f"data set {name!r} is made of files that are fetched by hand, and the manual folder {folder} is "
+            f"not there or empty.\n{builder.MANUAL_DOWNLOAD_INSTRUCTIONS}\n"
+            "EDGEZOO_MANUAL_DIR names another manual folder"
+        )
 
 
 def _builder(tfds, name, place):

@@ -79,13 +79,20 @@ def keras_predictor(model):
     """`predict(batch, signature=None)` of a Keras model, in inference mode.
 
     A model that names its parts in `model.signatures` is asked by signature, as an exported file is.
-    `predict.shape` is the shape of one input.
+    `predict.shape` is the shape of one input, `predict.inputs` those of all by signature and name.
     """
-    parts = getattr(model, "signatures", {})
+    parts = getattr(model, "signatures", None) or {"serving_default": model}
 
     def predict(batch, signature=None):
         part = parts[signature] if signature else model
         return part.predict_on_batch(batch)
 
-    predict.shape = model.input_shape[1:]
+    predict.shape = tuple(model.inputs[0].shape[1:])
+    predict.inputs = {name: _inputs(part) for name, part in parts.items()}
     return predict
+
+
+def _inputs(model):
+    """The shapes of one example by the names of the inputs."""
+    named = model.input if isinstance(model.input, dict) else {tensor.name: tensor for tensor in model.inputs}
+    return {name: tuple(tensor.shape[1:]) for name, tensor in named.items()}

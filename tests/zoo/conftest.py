@@ -9,12 +9,15 @@ from zoo.registry import create_smallest
 
 @pytest.fixture(scope="session")
 def saved_models(tmp_path_factory):
-    """A folder of `NAME.keras`, `NAME.inputs.npy` and `NAME.outputs.npy`."""
+    """A folder of `NAME.keras`, `NAME.inputs.npz` and `NAME.outputs.npy`."""
     folder = tmp_path_factory.mktemp("saved_models")
     for name in zoo.list_models():
         model = create_smallest(name)
-        inputs = np.random.default_rng(0).random((2, *model.input_shape[1:]), dtype="float32")
-        np.save(folder / f"{name}.inputs.npy", inputs)
-        np.save(folder / f"{name}.outputs.npy", model.predict_on_batch(inputs))
+        rng = np.random.default_rng(0)
+        shapes = {tensor.name: (2, *tensor.shape[1:]) for tensor in model.inputs}
+        inputs = {key: rng.random(shape, dtype="float32") if shape[1:] else [0, 1] for key, shape in shapes.items()}
+        np.savez(folder / f"{name}.inputs.npz", **inputs)
+        given = inputs if len(inputs) > 1 else inputs.popitem()[1]
+        np.save(folder / f"{name}.outputs.npy", model.predict_on_batch(given))
         model.save(folder / f"{name}.keras")
     return folder

@@ -18,7 +18,8 @@ folder, *names = sys.argv[1:]
 report = {}
 for name in names:
     model = keras.saving.load_model(f"{folder}/{name}.keras", safe_mode=True)
-    outputs = model.predict_on_batch(np.load(f"{folder}/{name}.inputs.npy"))
+    inputs = dict(np.load(f"{folder}/{name}.inputs.npz"))
+    outputs = model.predict_on_batch(inputs if len(inputs) > 1 else inputs.popitem()[1])
     error = abs(outputs - np.load(f"{folder}/{name}.outputs.npy")).max()
     report[name] = [type(model).__name__, float(error)]
 print(json.dumps(report))

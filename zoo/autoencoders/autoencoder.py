@@ -2,6 +2,8 @@
 
 import keras
 
+from zoo.autoencoders.likelihood import folded, log_likelihood, weighed
+
 
 @keras.saving.register_keras_serializable("zoo")
 class Autoencoder(keras.Model):
@@ -42,6 +44,33 @@ class VariationalAutoencoder(Autoencoder):
     @property
     def signatures(self):
         """As of `Autoencoder`, and `sample`: from noise of `N(0, I)`, `(n, code)`, to an image."""
-        noise = keras.Input(self.decoder.input_shape[1:], name="noise")
+        noise = keras.Input((self.noise,), name="noise")
         image = self.get_layer("reconstruction")(self.decoder(noise))
         return {**super().signatures, "sample": keras.Model(noise, image, name="sample")}
+
+    @property
+    def noise(self):
+        """How many numbers from `N(0, 1)` make a sample: the width of the code, all layers together."""
+        return self.encoder.output["mean"].shape[-1]
+
+    def log_weights(self, inputs, noise, training=False):
+        """log p(x, z) - log q(z | x) in nats, for binary pixels x and codes z made of noise.
+
+        Their mean estimates the evidence lower bound, and the logarithm of the mean of their
+        exponentials the tighter importance-weighted one (Burda, Grosse & Salakhutdinov, "Importance
+        Weighted Autoencoders", 2016, equation 8, https://arxiv.org/abs/1509.00519), which comes to
+        the log likelihood as k grows.
+
+        Args:
+            inputs: What the model takes, n of each.
+            noise: `(n, k, self.noise)`, of `N(0, I)`: z is the code's mean plus noise times its
+                deviation.
+            training: Whether batches are normalised by themselves.
+
+        Returns:
+            A tensor `(n, k)`.
+        """
+        codes = self.encoder(inputs, training=training)
+        latent, ratios = weighed(noise, codes["mean"], codes["log_variance"])
+        logits = self.decoder(folded(latent), training=training)
+        return ratios + log_likelihood(inputs, logits)

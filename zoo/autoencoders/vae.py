@@ -3,20 +3,10 @@
 Kingma & Welling, 2014, https://arxiv.org/abs/1312.6114
 """
 
-import math
-
-import keras
-from keras import layers
-
-from zoo import arguments
 from zoo.autoencoders.autoencoder import VariationalAutoencoder
-from zoo.decoders.deconvolution import deconvolutional_decoder
-from zoo.layers.convolution import strided_features
-from zoo.layers.dense import dense_bn_relu
+from zoo.autoencoders.gaussian_code import checked, variational
 from zoo.layers.sampling import GaussianSampling
 from zoo.registry import architecture
-
-HIDDEN = ("convolutional", "dense")
 
 
 @architecture(smallest={"units": 16})
@@ -50,38 +40,5 @@ def vae(
 
     3,311,177 parameters at the defaults, batch-norm statistics included.
     """
-    shape = arguments.image_shape(input_shape)
-    arguments.choice(hidden, "hidden", HIDDEN)
-    filters = arguments.positives(filters, "filters") if hidden == "convolutional" else ()
-    code, units = arguments.positive(code, "code"), arguments.positive(units, "units")
-    encode = _encoder(shape, code, filters, units)
-    decode = _decoder(shape, code, filters, units)
-    image = keras.Input(shape, name="image")
-    latent = GaussianSampling(seed, name="sampling")(**encode(image))
-    pixels = layers.Activation("sigmoid", name="reconstruction")(decode(latent))
-    return VariationalAutoencoder(image, pixels, name="vae")
-
-
-def _encoder(shape, code, filters, units):
-    image = keras.Input(shape, name="image")
-    x = layers.Flatten(name="flatten")(strided_features(image, filters))
-    x = dense_bn_relu(x, units, name="hidden") if filters else _perceptron(x, units)
-    outputs = {
-        "mean": layers.Dense(code, name="mean")(x),
-        "log_variance": layers.Dense(code, name="log_variance")(x),
-    }
-    return keras.Model(image, outputs, name="encoder")
-
-
-def _decoder(shape, code, filters, units):
-    if filters:
-        return deconvolutional_decoder(
-            code, shape, filters[::-1], hidden=(units,), activation="linear", name="decoder"
-        )
-    latent = keras.Input((code,), name="code")
-    x = layers.Dense(math.prod(shape), name="logits")(_perceptron(latent, units))
-    return keras.Model(latent, layers.Reshape(shape, name="image")(x), name="decoder")
-
-
-def _perceptron(x, units):
-    return layers.Dense(units, activation="tanh", name="hidden")(x)
+    sizes = checked(input_shape, code, hidden, filters, units)
+    return variational(GaussianSampling(seed, name="sampling"), sizes, VariationalAutoencoder, name="vae")

@@ -1,1 +1,1 @@
-"""Code `(n, code)` in, image out."""
+"""Code `(n, code)`, or a small image, in; image out."""

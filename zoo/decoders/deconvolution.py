@@ -10,7 +10,7 @@ import keras
 from keras import layers
 
 from zoo import arguments
-from zoo.layers.decoding import dense_stack, feature_map, finished_image
+from zoo.layers.decoding import dense_stack, doubled, feature_map, finished_image
 from zoo.layers.normalization import batch_norm
 from zoo.registry import architecture
 
@@ -50,13 +50,8 @@ def deconvolutional_decoder(
     latent = keras.Input((arguments.positive(code, "code"),), name="code")
     x = feature_map(dense_stack(latent, hidden), shape, widths)
     for i, width in enumerate(widths[1:], start=1):
-        x = _doubled(x, width, kernel_size, name=f"block{i}_deconv", use_bias=False)
+        x = doubled(x, width, kernel_size, name=f"block{i}_deconv", use_bias=False)
         x = batch_norm(x, f"block{i}_bn")
         x = layers.ReLU(name=f"block{i}_relu")(x)
-    x = _doubled(x, shape[2], kernel_size, name="image_deconv")
+    x = doubled(x, shape[2], kernel_size, name="image_deconv")
     return keras.Model(latent, finished_image(x, shape, activation), name=name)
-
-
-def _doubled(x, filters, kernel_size, **options):
-    """`(n, h, w, c)` to `(n, 2h, 2w, filters)`."""
-    return layers.Conv2DTranspose(filters, kernel_size, strides=2, padding="same", **options)(x)

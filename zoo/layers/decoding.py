@@ -31,6 +31,11 @@ def feature_map(code, image_shape, filters):
     return layers.Reshape((height, width, filters[0]), name="map")(x)
 
 
+def doubled(x, filters, kernel_size=4, **options):
+    """A transposed convolution of stride 2: `(n, h, w, c)` to `(n, 2h, 2w, filters)`."""
+    return layers.Conv2DTranspose(filters, kernel_size, strides=2, padding="same", **options)(x)
+
+
 def finished_image(x, image_shape, activation):
     """Crops `x` evenly to `image_shape` where it is larger, then applies `activation`.
 
