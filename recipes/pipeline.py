@@ -1,15 +1,14 @@
 """Train → evaluate → export → verify → report, each part done once and skipped where it is done."""
 
 import dataclasses
-import hashlib
 import inspect
 import time
 
 import msgspec
-import numpy as np
 
 from recipes import files, registry, rundir
 from recipes.errors import RecipeError
+from recipes.exports import export_files, exported
 
 
 @dataclasses.dataclass(frozen=True)
@@ -137,7 +136,9 @@ def build(recipe, data):
     if recipe.task in ("classification", "segmentation") or tasks.conditional(recipe):
         arguments.setdefault("classes", len(data.classes))
     try:
-        if "steps" in inspect.signature(architectures.find(recipe.model)).parameters:  # what changes as training goes on
+        if (
+            "steps" in inspect.signature(architectures.find(recipe.model)).parameters
+        ):  # what changes as training goes on
             arguments.setdefault("steps", _steps(recipe, data))
         return zoo.create(recipe.model, **arguments)
     except ValueError as error:
@@ -165,88 +166,13 @@ def evaluate(run, progress=None):
     recipe, data, model = run.recipe, prepare(run.recipe, progress), run.model()
     task, context = tasks.get(recipe.task), tasks.Context(recipe, data)
     predict = tasks.keras_predictor(model)
-    scores = score(context, predict, progress)
+    scores = context.score(predict, progress)
     scores |= task.reference(model, context, scores)
     metrics = {"test": scores, "parameters": model.count_params(), "expected": str(recipe.expected or "")}
     plots.learning_curves(run.path / "plots" / "learning_curves.png", run.history(), recipe.name)
     task.draw(run.path / "plots", context, model, predict)
     files.write_json(run.path / "metrics.json", metrics)
     return metrics
-
-
-def score(context, predict, progress=None, stage="scoring"):
-    """The task's metrics of `predict` on the test split: one code for the Keras model and every file."""
-    from recipes import tasks
-    from recipes.data.feeding import test_batches
-
-    batches = test_batches(context.recipe, context.data, progress, stage)
-    return tasks.get(context.recipe.task).score(predict, batches, context)
-
-
-def export_files(run, precisions=None, progress=None, signatures=None):
-    """Export `run`, verified and scored. Returns an `export.Report`.
-
-    Args:
-        run: A trained run.
-        precisions: Files to make, beside those that are there; the recipe's by default.
-        progress: Called as `progress(stage, done, total)`.
-        signatures: Names of those that the files are to have; such files go into a folder of their own,
-            `export-NAME`. All signatures by default.
-    """
-    import export
-    from recipes import parts, tasks
-
-    recipe, model, task = run.recipe, run.model(), tasks.get(run.recipe.task)
-    part = parts.choose(model, task, signatures)
-    context = tasks.Context(recipe, prepare(recipe, progress))
-    asked, folder = set(precisions or recipe.precisions), run.path / part.folder
-    there = {file.stem for file in folder.glob("*.tflite")}
-    precisions = tuple(p for p in export.PRECISIONS if p in asked | there)
-    chosen = sorted(np.random.default_rng(recipe.seed).permutation(context.train.size)[: recipe.calibration])
-    compared = range(min(100, context.validation.size))
-    calibration, agreement = (
-        part.of(task.signature_inputs(model, context.images(subset), recipe))
-        for subset in (context.train.take(chosen), context.validation.take(compared))
-    )
-
-    return export.export_model(
-        model,
-        folder,
-        precisions=precisions,
-        signatures=part.models,
-        calibration=calibration,
-        calibration_description=(
-            f"{len(chosen)} examples of the training split of {recipe.data}, drawn with seed {recipe.seed}"
-        ),
-        batches=agreement,
-        score=(lambda predict: score(context, predict, progress, "scoring files")) if part.scored else None,
-        bars={
-            p: export.Bar(task.HEADLINE, *bar, task.HIGHER_IS_BETTER)
-            for p, bar in task.BARS.items()
-            if part.scored and p in precisions
-        },
-        name=", ".join((recipe.name, f"seed {recipe.seed}", *(part.models if signatures else ()))),
-        notes=part.notes,
-        progress=progress,
-    )
-
-
-def exported(run):
-    """The `export.Report` of an export that is whole: all the recipe's files, as they were checked; else `None`."""
-    import export
-
-    folder = run.path / "export"
-    try:
-        report = msgspec.convert(rundir.read_json(folder / "report.json"), export.Report)
-        intact = all(_sha256(folder / f.file) == f.contents.sha256 for f in report.files)
-    except (RecipeError, msgspec.ValidationError, OSError):
-        return None
-    done = {f.precision for f in report.files} | set(report.refused)
-    return report if intact and done >= set(run.recipe.precisions) else None
-
-
-def _sha256(file):
-    return hashlib.sha256(file.read_bytes()).hexdigest()
 
 
 def shortfalls(recipe, scores):

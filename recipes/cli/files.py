@@ -32,7 +32,7 @@ def evaluate(
     parts.check_scored(chosen, inputs_of(predict), target)
     with output.progress(quiet=as_json) as progress:
         data = pipeline.prepare(chosen, progress)
-        scores = pipeline.score(tasks.Context(chosen, data), predict, progress)
+        scores = tasks.Context(chosen, data).score(predict, progress)
     if as_json:
         output.print_json({"target": str(target), "recipe": chosen.name, "data": chosen.data, "test": scores})
         return

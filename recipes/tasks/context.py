@@ -34,6 +34,14 @@ class Context:
 
         return images(self.recipe, subset)
 
+    def score(self, predict, progress=None, stage="scoring"):
+        """The task's metrics of `predict` on the test split: one code for the Keras model and every file."""
+        from recipes import tasks
+        from recipes.data.feeding import test_batches
+
+        batches = test_batches(self.recipe, self.data, progress, stage)
+        return tasks.get(self.recipe.task).score(predict, batches, self)
+
     @functools.cached_property
     def _parts(self):
         """Training and validation, stratified by class, of what the task lets a model learn."""

@@ -8,7 +8,7 @@ import pytest
 
 import export
 import zoo
-from recipes import pipeline, registry, tasks
+from recipes import registry, tasks
 from recipes.data.prepared import Split
 from recipes.tasks import classification, shifting
 
@@ -99,9 +99,9 @@ def test_only_classifiers_of_images_are_measured():
         return np.zeros((len(x), 3), np.float32)
 
     pictures = registry.get("lenet5_digits")
-    assert pipeline.score(tasks.Context(pictures, data), predict)["shift_consistency"] == 1.0
+    assert tasks.Context(pictures, data).score(predict)["shift_consistency"] == 1.0
     sounds = registry.get("ds_cnn_spoken_digit")
-    assert set(pipeline.score(tasks.Context(sounds, data), predict)) == {"accuracy", "f1", "cross_entropy"}
+    assert set(tasks.Context(sounds, data).score(predict)) == {"accuracy", "f1", "cross_entropy"}
 
 
 def test_it_is_among_the_runs_metrics(finished_run, edgezoo):
