@@ -42,7 +42,7 @@ def conditional_vae_mnist():
 @recipe
 def ladder_vae_mnist():
     """Two Gaussian codes on top of each other, inferred from the top down."""
-    return _binarised("ladder_vae", {"codes": (20, 10)}, "negative_elbo", 100.0, _FEWER)
+    return _binarised("ladder_vae", {"codes": [20, 10]}, "negative_elbo", 100.0, _FEWER)
 
 
 @recipe

@@ -11,7 +11,7 @@ from recipes.registry import recipe
 @recipe
 def dense_mnist():
     """An overcomplete autoencoder that nothing keeps from copying: what the others compare with."""
-    return _representation("dense_autoencoder", {"hidden": (), "code_activation": "relu"}, at_least=0.96)
+    return _representation("dense_autoencoder", {"hidden": [], "code_activation": "relu"}, at_least=0.96)
 
 
 @recipe

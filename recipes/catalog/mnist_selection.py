@@ -9,7 +9,7 @@ def concrete_mnist():
     """Concrete autoencoder that reconstructs digits from the 50 pixels it chose, on MNIST."""
     return Recipe(
         model="concrete_autoencoder",
-        arguments={"features": 50, "hidden": (200,), "dropout": 0.0},
+        arguments={"features": 50, "hidden": [200], "dropout": 0.0},
         data="mnist",
         task="feature_selection",
         epochs=15,
@@ -25,7 +25,7 @@ def mdl_mnist():
     """Minimum description length autoencoder, a code of 24 choices among 16, on MNIST."""
     return Recipe(
         model="mdl_autoencoder",
-        arguments={"groups": 24, "units": 16, "hidden": (256,), "deviation": 0.1},
+        arguments={"groups": 24, "units": 16, "hidden": [256], "deviation": 0.1},
         data="mnist",
         task="reconstruction",
         epochs=12,

@@ -212,3 +212,9 @@ def test_expected_either_way():
     assert not Expected(metric="a", value=0.9).met_by({"a": 0.89})
     assert Expected(metric="e", value=2.0, at_least=False).met_by({"e": 1.5})
     assert not Expected(metric="e", value=2.0, at_least=False).met_by({"e": math.nan})
+
+
+@pytest.mark.parametrize("name", recipes.names())
+def test_a_recipe_is_itself_again_when_it_is_read_from_its_run(name):
+    recipe = recipes.get(name)
+    assert msgspec.json.decode(msgspec.json.encode(recipe), type=Recipe) == recipe

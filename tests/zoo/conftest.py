@@ -15,7 +15,10 @@ def saved_models(tmp_path_factory):
         model = create_smallest(name)
         rng = np.random.default_rng(0)
         shapes = {tensor.name: (2, *tensor.shape[1:]) for tensor in model.inputs}
-        inputs = {key: rng.random(shape, dtype="float32") if shape[1:] else [0, 1] for key, shape in shapes.items()}
+        inputs = {
+            key: rng.random(shape, dtype="float32") if shape[1:] else np.arange(2)
+            for key, shape in shapes.items()
+        }
         np.savez(folder / f"{name}.inputs.npz", **inputs)
         given = inputs if len(inputs) > 1 else inputs.popitem()[1]
         np.save(folder / f"{name}.outputs.npy", model.predict_on_batch(given))

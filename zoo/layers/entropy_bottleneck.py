@@ -64,6 +64,10 @@ class EntropyBottleneck(keras.layers.Layer):
     def compute_output_shape(self, input_shape):
         return input_shape
 
+    def macs(self, input_shape, output_shape):
+        """No products: at inference the code passes as it is."""
+        return 0
+
     def get_config(self):
         config = {"rate_weight": self.rate_weight, "components": self.components, "seed": self.seed}
         return {**super().get_config(), **config}
