@@ -47,7 +47,7 @@ def ladder_vae_mnist():
 
 @recipe
 def vq_vae_mnist():
-    """Vector-quantised autoencoder: each digit as 7 × 7 entries of a codebook of 256, 392 bits."""
+    """Vector-quantised autoencoder: each digit as 7 × 7 entries of a codebook of 128, 343 bits."""
     return Recipe(
         model="vq_vae",
         data="mnist",

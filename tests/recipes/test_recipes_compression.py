@@ -206,12 +206,13 @@ def test_a_run_from_data_to_scored_files(tmp_path):
         "compression_fashion_mnist",
         out=tmp_path / "run",
         data="digits",
-        epochs=20,
-        arguments={"code": 12, "filters": (8, 16), "rate_weight": 0.02},
+        epochs=15,
+        batch_size=32,
+        arguments={"code": 12, "filters": (16, 32), "rate_weight": 0.01},
         precisions=("float32", "int8"),
     )
     metrics, files = result.metrics, {f.precision: f for f in result.report.files}
-    assert metrics["psnr"] > 11  # the mean image has 8.7
+    assert metrics["psnr"] > 12.5  # the mean image of the training split has 11.4
     assert 0 < metrics["bits_per_pixel"] < 2
     assert files["float32"].metrics["squared_error"] == pytest.approx(metrics["squared_error"], rel=0.01)
     assert files["int8"].metrics["squared_error"] < 1.1 * metrics["squared_error"]

@@ -70,7 +70,7 @@ MODEL_SIZES = {
     "upsampling_decoder": 125_473,
     "vae": 3_311_177,
     "vgg16": 138_357_544,
-    "vq_vae": 104_289,
+    "vq_vae": 102_241,
 }
 UNBOUNDED = {"linear_autoencoder"}  # whose outputs are no intensities
 KIND = {name: facts.kind for name, facts in zoo.facts().items()}

@@ -14,7 +14,7 @@ from zoo.layers.entropy_bottleneck import EntropyBottleneck
 from zoo.registry import architecture
 
 
-@architecture(smallest={"code": 8, "filters": (8, 16)})
+@architecture(smallest={"code": 16, "rate_weight": 1e-3})
 def compression_autoencoder(
     input_shape=(28, 28, 1),
     code=64,

@@ -15,7 +15,7 @@ from zoo.layers.dense import dense_bn_relu
 from zoo.registry import architecture
 
 
-@architecture(smallest={"units": (32, 16), "bits": 8})
+@architecture(smallest={"bits": 16, "units": (128, 64)})
 def semantic_hashing(input_shape=(28, 28, 1), bits=28, units=(500, 500), noise=4.0, seed=None):
     """Deep autoencoder with a code of bits, each an address line of a hash table.
 

@@ -16,7 +16,7 @@ from zoo.registry import architecture
 
 
 @architecture(smallest={"input_shape": (16, 16, 1), "filters": (8, 12), "width": 6, "entries": 16})
-def vq_vae(input_shape=(28, 28, 1), filters=(32, 64), width=16, entries=256, commitment=0.25):
+def vq_vae(input_shape=(28, 28, 1), filters=(32, 64), width=16, entries=128, commitment=0.25):
     """An autoencoder whose code is a map of entries of a learnt codebook: whole numbers.
 
     Each vector of the encoder's map gives way to the nearest entry (equation 1). The model adds
@@ -30,32 +30,33 @@ def vq_vae(input_shape=(28, 28, 1), filters=(32, 64), width=16, entries=256, com
         filters: Channels of the encoder's convolutions, each of which halves the resolution, mirrored
             in the decoder.
         width: Of a codebook's entry.
-        entries: Of the codebook.
+        entries: Of the codebook; at most 255 where there is to be an int8 file.
         commitment: Weight of the distance that draws the encoder to the codebook, `beta`.
 
     Returns:
         A `VectorQuantizedAutoencoder` from images in `[0, 1]` to images in `[0, 1]` of the same shape.
-        `encoder` gives the chosen entries, `(n, rows, columns, width)`.
+        `encoder` gives the vectors, `(n, rows, columns, width)`; `decoder` takes such vectors and begins
+        with the codebook, so that between the two an entry's number can stand for its vector.
 
-    104,289 parameters at the defaults, batch-norm statistics included.
+    102,241 parameters at the defaults, batch-norm statistics included.
     """
     shape, widths = arguments.image_shape(input_shape), arguments.positives(filters, "filters")
     quantizer = VectorQuantizer(entries, commitment, name="codebook")
-    encode = _encoder(shape, widths, arguments.positive(width, "width"), quantizer)
-    decode = _decoder(encode.output_shape[1:], shape, widths[::-1])
+    encode = _encoder(shape, widths, arguments.positive(width, "width"))
+    decode = _decoder(encode.output_shape[1:], shape, widths[::-1], quantizer)
     image = keras.Input(shape, name="image")
     return VectorQuantizedAutoencoder(image, decode(encode(image)), name="vq_vae")
 
 
-def _encoder(shape, filters, width, quantizer):
+def _encoder(shape, filters, width):
     image = keras.Input(shape, name="image")
     x = conv_bn_relu(strided_features(image, filters), filters[-1], 3, name="features")
-    return keras.Model(image, quantizer(conv_bn(x, width, 1, name="code")), name="encoder")
+    return keras.Model(image, conv_bn(x, width, 1, name="code"), name="encoder")
 
 
-def _decoder(code_shape, shape, filters):
+def _decoder(code_shape, shape, filters, quantizer):
     code = keras.Input(code_shape, name="code")
-    x = conv_bn_relu(code, filters[0], 3, name="map")
+    x = conv_bn_relu(quantizer(code), filters[0], 3, name="map")
     for i, width in enumerate(filters[1:], start=1):
         x = doubled(x, width, name=f"block{i}_deconv", use_bias=False)
         x = layers.ReLU(name=f"block{i}_relu")(batch_norm(x, f"block{i}_bn"))
@@ -74,9 +75,9 @@ class VectorQuantizedAutoencoder(Autoencoder):
 
     def indices(self, images):
         """The number of the entry at each position: images `(n, h, w, c)` to `(n, rows, columns)`."""
-        vectors = keras.Model(self.encoder.input, self._quantizer.input).predict(images, verbose=0)
+        vectors = self.encoder.predict(images, verbose=0)
         return keras.ops.convert_to_numpy(self._quantizer.indices(vectors))
 
     @property
     def _quantizer(self):
-        return self.encoder.get_layer("codebook")
+        return self.decoder.get_layer("codebook")

@@ -22,7 +22,7 @@ class VectorQuantizer(keras.layers.Layer):
     all vectors.
 
     Args:
-        entries: Size of the codebook.
+        entries: Size of the codebook. In 8 bits at most 255 can be told apart.
         commitment: Weight of the second distance, `beta`; 0.25 in the paper.
 
     `(n, ..., c)` to the same shape; the codebook, `codebook`, is `(entries, c)`.
@@ -62,8 +62,9 @@ class VectorQuantizer(keras.layers.Layer):
         inputs = ops.reshape(inputs, (-1, inputs.shape[-1]))
         # Half the squared distance, but for the square of the vector, which is the same for every entry.
         distance = ops.sum(ops.square(codebook), axis=-1) / 2 - ops.matmul(inputs, ops.transpose(codebook))
-        number = ops.reshape(ops.arange(self.entries, dtype="float32"), (1, self.entries))
-        number = ops.where(_is_least(distance), number, ops.full_like(number, self.entries))
+        # Numbers from 0 to 1: LiteRT's integer comparison takes no scale of 1 or more.
+        number = ops.reshape(ops.arange(self.entries, dtype="float32") / self.entries, (1, self.entries))
+        number = ops.where(_is_least(distance), number, ops.ones_like(number))
         return ops.where(_is_least(number), ops.ones_like(number), ops.zeros_like(number))
 
     def indices(self, inputs):
