@@ -13,7 +13,7 @@ from zoo.autoencoders.autoencoder import Autoencoder
 from zoo.autoencoders.dense import dense_decoder, dense_encoder
 from zoo.layers.convolution import conv_bn_relu
 from zoo.layers.corruption import AnyNoise, MaskingNoise, SaltAndPepperNoise, noise_level
-from zoo.layers.decoding import finished_image
+from zoo.layers.decoding import doubled, finished_image
 from zoo.layers.normalization import batch_norm
 from zoo.registry import architecture
 
@@ -97,10 +97,10 @@ def _decoder(code_shape, shape, filters, convolutions):
     x = conv_bn_relu(code, filters[0], 3, name="block1_1")
     x = _convolved(x, filters[0], convolutions, name="block1")
     for i, width in enumerate(filters[1:], start=2):
-        x = _doubled(x, width, name=f"block{i}_1_deconv", use_bias=False)
+        x = doubled(x, width, name=f"block{i}_1_deconv", use_bias=False)
         x = layers.ReLU(name=f"block{i}_1_relu")(batch_norm(x, f"block{i}_1_bn"))
         x = _convolved(x, width, convolutions, name=f"block{i}")
-    x = _doubled(x, shape[2], name="image_deconv")
+    x = doubled(x, shape[2], name="image_deconv")
     return keras.Model(code, finished_image(x, shape, "sigmoid"), name="decoder")
 
 
@@ -109,8 +109,3 @@ def _convolved(x, filters, convolutions, name):
     for j in range(2, convolutions + 1):
         x = conv_bn_relu(x, filters, 3, name=f"{name}_{j}")
     return x
-
-
-def _doubled(x, filters, **options):
-    """`(n, h, w, c)` to `(n, 2h, 2w, filters)`."""
-    return layers.Conv2DTranspose(filters, 4, strides=2, padding="same", **options)(x)
