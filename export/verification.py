@@ -26,9 +26,10 @@ BOUNDS = {
 
 FLOAT_RESOLUTION = 1e-6
 
-# Where a file picks the largest or the least of many values, weights rounded to float16 let another one win
-# now and then, and all that follows is another value.
-PICKING, PICKING_FLOAT16 = ("TOPK_V2", "REDUCE_MIN"), 0.05
+# Where a file picks the largest or the least of many values, rounding lets another one win now and then, and
+# all that follows is another value.
+PICKING = ("TOPK_V2", "REDUCE_MIN")
+PICKING_BOUNDS = BOUNDS | {"float16": 0.1, "dynamic_int8": 0.3, "int16x8": 0.3}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,9 +91,8 @@ def verify(model, tflite, batches, signatures=None, precision=None):
         *_shape_problems(predictor, parts),
     ]
     data = batches if isinstance(batches, Mapping) else {next(iter(parts)): batches}
-    bound = BOUNDS[precision]
-    if precision == "float16" and set(PICKING) & set(predictor.contents.operators):
-        bound = PICKING_FLOAT16
+    picks = set(PICKING) & set(predictor.contents.operators)
+    bound = (PICKING_BOUNDS if picks else BOUNDS)[precision]
     agreements = ()
     if not problems:
         agreements = tuple(

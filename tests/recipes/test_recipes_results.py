@@ -5,13 +5,14 @@ import shutil
 
 import pytest
 
-from recipes import results, rundir
+from recipes import measures, results, rundir
 from recipes.errors import RecipeError
 
 
 @pytest.fixture
 def table(tmp_path, monkeypatch):
     monkeypatch.setattr(results, "FILE", tmp_path / "results.csv")
+    monkeypatch.setattr(measures, "FILE", tmp_path / "measures.csv")
     return tmp_path / "results.csv"
 
 

@@ -11,9 +11,17 @@ from zoo.registry import find
 
 IMAGE_MODELS = [name for name, facts in zoo.facts().items() if facts.kind != "decoder"]
 CLASSIFIERS = [name for name, facts in zoo.facts().items() if facts.kind == "classifier"]
-DECODERS = [name for name, facts in zoo.facts().items() if facts.kind == "decoder"]
+DECODERS = ["deconvolutional_decoder", "upsampling_decoder"]  # of codes
 # Signals `(steps, channels)` are examples for these as images are.
-OF_ANY_SHAPE = {"deep_autoencoder", "dense_autoencoder", "linear_autoencoder", "stacked_autoencoder"}
+OF_ANY_SHAPE = {
+    "contractive_autoencoder",
+    "deep_autoencoder",
+    "dense_autoencoder",
+    "k_sparse_autoencoder",
+    "linear_autoencoder",
+    "sparse_autoencoder",
+    "stacked_autoencoder",
+}
 
 
 def refused(name, **given):

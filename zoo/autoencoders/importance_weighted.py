@@ -14,7 +14,7 @@ from zoo.layers.sampling import GaussianSampling
 from zoo.registry import architecture
 
 
-@architecture(smallest={"units": 16, "samples": 3})
+@architecture(smallest={"input_shape": (12, 12, 1), "units": 64, "samples": 3})
 def iwae(
     input_shape=(28, 28, 1),
     code=20,
