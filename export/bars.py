@@ -32,6 +32,7 @@ class Verdict:
     reference: float
     loss: float
     allowed: float
+    higher_is_better: bool = True
 
     @property
     def passed(self):
@@ -65,4 +66,5 @@ def judge(bar, metrics, reference):
         reference=best,
         loss=best - value if bar.higher_is_better else value - best,
         allowed=bar.tolerance * abs(best) if bar.relative else bar.tolerance,
+        higher_is_better=bar.higher_is_better,
     )

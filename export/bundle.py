@@ -1,11 +1,9 @@
 """The whole export of a model: SavedModel, files, checks, measurements and report in one folder."""
 
-import os
 import shutil
 import tempfile
 from collections.abc import Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from .bars import judge
@@ -13,23 +11,33 @@ from .benchmarking import benchmark
 from .contents import inspect
 from .environment import versions
 from .errors import ExportError, InvalidInput
+from .explaining import explain_all
+from .html import to_html
+from .integrity import digests
 from .markdown import to_markdown
-from .precisions import PRECISIONS, check_precision, check_precisions
+from .metadata.description import Metadata, labels_of, normalization_of
+from .metadata.embedding import write_metadata
+from .metadata.sidecar import to_sidecar
+from .mixed import MIXED, search
+from .precisions import DEFAULT_PRECISIONS, check_precision, check_precisions
 from .predictor import load
 from .process import TIMEOUT
+from .publishing import publish, writing
+from .quantization import merged
 from .quantization.calibration import count
 from .report import Calibration, FileReport, Report
 from .saved_model import to_saved_model
-from .signatures import named_models
+from .signatures import expected, named_models
 from .tflite import check_calibration, derive, float_conversion
 from .verification import verify
+from .weighing import weigh
 
 
 def export_model(
     model,
     directory,
     *,
-    precisions=PRECISIONS,
+    precisions=DEFAULT_PRECISIONS,
     calibration=None,
     calibration_description="not described",
     batches,
@@ -38,21 +46,26 @@ def export_model(
     bars=None,
     name=None,
     notes=(),
+    metadata=None,
     threads=1,
     runs=50,
     progress=None,
     timeout=TIMEOUT,
+    keep_float=(),
+    options=None,
+    mixed=None,
 ):
     """Export a model, check and measure every file, and write it all into a folder.
 
-    It gets `saved_model/`, `{precision}.tflite`, `report.json` and `report.md`. float32 is always
+    It gets `saved_model/`, `{precision}.tflite`, beside each of these a `{precision}.json` that says what
+    it is and how to call it, and `report.json`, `report.md` and `report.html`. float32 is always
     made: the others derive from it and are compared with it. An earlier export's files give way
     only when everything new is ready, also those that have no successor.
 
     Args:
         model, calibration: See `to_tflite`.
         directory: The folder, created where missing.
-        precisions: Which of `PRECISIONS` to make; a refusal is recorded with its reason.
+        precisions: Which of `PRECISIONS` to make, all but `int4` by default; a refusal is recorded with its reason.
         calibration_description: Which samples these are, for the report.
         batches: Data to compare the files with the model on, see `verify`.
         signatures: None, or a mapping from names to models, see `to_tflite`.
@@ -60,8 +73,11 @@ def export_model(
         bars: None, or a mapping from precision to the `Bar` its file has to meet.
         name: What to call it in the report; the model's name by default.
         notes: Sentences for the report that only the caller knows, such as why there is no score.
+        metadata: None, or the `Metadata` that is written into every file and the JSON beside it.
         threads, runs: For the latency, see `benchmark`.
         progress, timeout: See `convert`.
+        keep_float, options: See `to_tflite`.
+        mixed: None, or the `MixedSearch` whose result becomes `mixed.tflite`.
 
     Returns:
         A `Report`; look at `passed` and `problems`.
@@ -71,12 +87,15 @@ def export_model(
     """
     precisions = check_precisions(("float32", *check_precisions(precisions)))
     parts = named_models(model, signatures)
-    calibration = check_calibration(parts, precisions, calibration)
+    calibration = check_calibration(parts, (*precisions, *((mixed.precision,) if mixed else ())), calibration)
+    for fitting in (labels_of, normalization_of) if metadata else ():
+        fitting(metadata, expected(parts))
     work = _Work(
         model=model,
         parts=parts,
         name=name or model.name,
         notes=tuple(notes),
+        metadata=metadata,
         precisions=precisions,
         calibration=calibration,
         calibration_description=calibration_description,
@@ -86,6 +105,8 @@ def export_model(
         measuring={"threads": threads, "runs": runs},
         progress=progress or (lambda stage, done, total: None),
         timeout=timeout,
+        options=merged(options, keep_float),
+        mixed=mixed,
     )
     return work.write(Path(directory))
 
@@ -98,6 +119,7 @@ class _Work:
     parts: dict
     name: str
     notes: tuple
+    metadata: object
     precisions: tuple
     calibration: object
     calibration_description: str
@@ -107,18 +129,21 @@ class _Work:
     measuring: dict
     progress: object
     timeout: float
+    options: object
+    mixed: object
 
     def write(self, directory):
         """Make everything beside its final place, then move it there."""
-        with _writing(directory):
+        with writing(directory):
             directory.mkdir(parents=True, exist_ok=True)
             folder = Path(tempfile.mkdtemp(dir=directory, prefix=".writing-"))
         try:
             report = self.build(folder)
-            with _writing(directory):
+            with writing(directory):
+                (folder / "report.html").write_text(to_html(report, folder), encoding="utf-8")
                 (folder / "report.md").write_text(to_markdown(report), encoding="utf-8")
                 (folder / "report.json").write_text(report.to_json(), encoding="utf-8")
-                _publish(folder, directory)
+                publish(folder, directory)
         finally:
             shutil.rmtree(folder, ignore_errors=True)
         self.progress("done", len(self.precisions), len(self.precisions))
@@ -129,17 +154,22 @@ class _Work:
         self.progress("saved_model", 0, len(self.precisions))
         saved = to_saved_model(self.model, folder / "saved_model", self.parts)
         float_file = float_conversion(self.model, self.parts, saved, self.timeout)
-        files, refused = [], {}
-        for done, precision in enumerate(self.precisions):
-            self.progress(precision, done, len(self.precisions))
+        files, refused, base = [], {}, None
+        for name, precision, make in self.plan(float_file):
+            self.progress(name, len(files) + len(refused), len(self.precisions))
             try:
-                content = derive(self.model, float_file, precision, self.calibration, self.timeout)
+                content, how, found = make()
             except ExportError as error:
-                refused[precision] = str(error)
+                refused[name] = str(error)
                 continue
-            with _writing(folder.parent):
-                (folder / f"{precision}.tflite").write_bytes(content)
-            files.append(self.examine(content, precision, files[0].metrics if files else None))
+            content = self.described(content)
+            with writing(folder.parent):
+                (folder / f"{name}.tflite").write_bytes(content)
+            base = base or content
+            file = self.examine(content, precision, base, files[0].metrics if files else None, how)
+            files.append(replace(file, file=f"{name}.tflite", mixed=found))
+            with writing(folder.parent):
+                self.write_sidecar(folder, files[-1])
         return Report(
             name=self.name,
             files=tuple(files),
@@ -148,10 +178,31 @@ class _Work:
             notes=self.notes,
             calibration=self.described_calibration(),
             environment=versions(),
+            sha256=digests(folder),
         )
 
-    def examine(self, content, precision, reference):
-        """Check, score and measure one file; `reference` holds the float32 file's metrics."""
+    def plan(self, float_file):
+        """Name and precision of each file, and a function that gives its bytes and how they were found."""
+        for precision in self.precisions:
+            arguments = self.model, float_file, precision, self.calibration, self.timeout, self.options
+            yield precision, precision, lambda given=arguments: (*derive(*given), None)
+        if self.mixed is not None:
+            given = self.calibration, self.mixed, self.options, self.progress, self.timeout
+            yield MIXED, self.mixed.precision, lambda: search(float_file, *given)
+
+    def described(self, content):
+        """A file with what the caller says about it inside."""
+        if self.metadata is None:
+            return content
+        return write_metadata(content, replace(self.metadata, name=self.metadata.name or self.name))
+
+    def write_sidecar(self, folder, file):
+        metadata = self.metadata or Metadata()
+        text = to_sidecar(file, replace(metadata, name=metadata.name or self.name))
+        (folder / file.file).with_suffix(".json").write_text(text, encoding="utf-8")
+
+    def examine(self, content, precision, base, reference, how):
+        """Check, score and measure one file; `base` is the float32 file, `reference` its metrics."""
         metrics = _scored(self.score, load(content))
         reference = metrics if reference is None else reference
         bar = self.bars.get(precision)
@@ -159,29 +210,28 @@ class _Work:
             file=f"{precision}.tflite",
             precision=precision,
             contents=inspect(content),
-            verification=verify(self.model, content, self.batches, self.parts, precision),
+            verification=verify(
+                self.model,
+                content,
+                self.batches,
+                self.parts,
+                precision,
+                float_file=None if base is content else base,
+                keep_float=how.kept_float if how else (),
+            ),
             benchmark=benchmark(content, timeout=self.timeout, **self.measuring),
             metrics=metrics,
             difference={name: value - reference[name] for name, value in metrics.items()},
             verdict=judge(bar, metrics, reference) if bar else None,
+            explanations=() if base is content else explain_all(base, content, self.batches, self.timeout),
+            quantization=how,
+            weights=weigh(content),
         )
 
     def described_calibration(self):
         if self.calibration is None:
             return None
         return Calibration(samples=count(self.calibration), description=self.calibration_description)
-
-
-@contextmanager
-def _writing(directory):
-    """Failures to write become an `ExportError`; those of the caller's own score do not."""
-    try:
-        yield
-    except OSError as error:
-        raise ExportError(
-            f"{error.filename or directory} can't be written ({error.strerror or error}). Files"
-            " of an earlier export are unchanged; free some space or choose another directory."
-        ) from error
 
 
 def _scored(score, predictor):
@@ -206,20 +256,3 @@ def _checked_bars(bars, precisions, score):
     if bars and score is None:
         raise InvalidInput("Bars need a score: pass a function from predict to a dict of metrics.")
     return bars
-
-
-def _publish(folder, directory):
-    """Move the new files to their places, the reports last, and remove what they do not cover."""
-    saved, old = directory / "saved_model", folder / "old_saved_model"
-    if saved.exists():
-        saved.rename(old)
-    (folder / "saved_model").rename(saved)
-    for precision in PRECISIONS:
-        file = f"{precision}.tflite"
-        if (folder / file).exists():
-            os.replace(folder / file, directory / file)
-        else:
-            (directory / file).unlink(missing_ok=True)
-    for file in ("report.md", "report.json"):
-        os.replace(folder / file, directory / file)
-    shutil.rmtree(old, ignore_errors=True)

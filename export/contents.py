@@ -3,14 +3,20 @@
 import hashlib
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 
 from . import flatbuffer
 from .errors import InvalidFile, InvalidInput
+from .layers import label
 
 FLOATS = ("float32", "float16", "float64", "bfloat16")
+INTEGERS = {"int8", "uint8", "int16"}
+
+WEIGHTED = ("BATCH_MATMUL", "CONV_2D", "CONV_3D", "DEPTHWISE_CONV_2D", "EMBEDDING_LOOKUP", "FULLY_CONNECTED")
+WEIGHTED += ("GATHER", "TRANSPOSE_CONV")
+BITS = {"float32": 32, "float16": 16, "int8": 8, "uint8": 8, "int4": 4}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,8 +47,10 @@ class Contents:
 
     `operators` counts over all graphs of the file. `flex` names operators that need the TensorFlow
     runtime, `custom` those that need a kernel of their author's. `float_operators` counts the
-    operators that compute in floating point, `constants` the bytes of weights of each type.
-    `signatures` has the main one first.
+    operators that compute in floating point, `constants` the bytes of weights of each type,
+    `activations` the tensors of each type that operators give. `weight_bits` maps the layer of each
+    convolution, dense layer or embedding to the bits of one of its weights. `signatures` has the main
+    one first.
     """
 
     bytes: int
@@ -54,16 +62,21 @@ class Contents:
     float_tensors: tuple[str, ...]
     constants: Mapping[str, int]
     signatures: Mapping[str, Signature]
+    activations: Mapping[str, int] = field(default_factory=dict)
+    weight_bits: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def precision(self):
         """The entry of `PRECISIONS` that describes the file."""
         main = next(iter(self.signatures.values()))
         dtypes = {tensor.dtype for tensor in (*main.inputs, *main.outputs)}
+        if not dtypes & INTEGERS and "QUANTIZE" in self.operators:
+            # The first and the last layer were kept in float.
+            dtypes = {max(INTEGERS & set(self.activations), key=self.activations.get, default="float32")}
         if "int16" in dtypes:
             return "int16x8"
-        if "int8" in dtypes:
-            return "int8"
+        if dtypes & INTEGERS:
+            return "int4" if "int4" in self.constants else "int8"
         if "int8" in self.constants:
             return "dynamic_int8"
         return "float16" if "float16" in self.constants else "float32"
@@ -107,6 +120,8 @@ def _contents(content, model):
         custom=tuple(name for name in foreign if not name.startswith("Flex")),
         float_tensors=tuple(_float_tensors(model)),
         constants=_constants(model),
+        activations=_activations(model),
+        weight_bits=_weight_bits(model),
         signatures=MappingProxyType(_signatures(model)),
     )
 
@@ -159,6 +174,44 @@ def _constants(model):
     return MappingProxyType(dict(sorted(sizes.items())))
 
 
+def _activations(model):
+    return _counted(
+        flatbuffer.type_name(graph.tensors[i].type)
+        for graph in model.subgraphs
+        for operator in graph.operators or []
+        for i in operator.outputs
+    )
+
+
+def _weight_bits(model):
+    """Bits of each constant of two or more axes that a layer multiplies by, by the layer's name."""
+    bits, buffers = {}, set()
+    for graph, operator in _operators(model, WEIGHTED):
+        for tensor in (graph.tensors[i] for i in operator.inputs if i != -1):
+            data = model.buffers[tensor.buffer].data
+            kind = flatbuffer.type_name(tensor.type)
+            held = data is not None and len(data) and len(flatbuffer.shape_of(tensor)) > 1
+            if held and kind in BITS and tensor.buffer not in buffers:
+                buffers.add(tensor.buffer)
+                bits[_fresh(label(model, graph, operator), bits)] = BITS[kind]
+    return MappingProxyType(bits)
+
+
+def _operators(model, names):
+    for graph in model.subgraphs:
+        for operator in graph.operators or []:
+            if flatbuffer.operator_name(model, operator) in names:
+                yield graph, operator
+
+
+def _fresh(name, taken):
+    """The name, with a number where another layer of it came before."""
+    number = 1
+    while (fresh := name if number == 1 else f"{name} ({number})") in taken:
+        number += 1
+    return fresh
+
+
 def _signatures(model):
     definitions = sorted(model.signatureDefs or [], key=lambda entry: entry.subgraphIndex)
     if not definitions:
@@ -177,10 +230,11 @@ def _signatures(model):
 
 def _described(model, signature, entries):
     tensors = model.subgraphs[signature.subgraphIndex].tensors
-    return tuple(_describe(entry.name.decode(), tensors[entry.tensorIndex]) for entry in entries)
+    return tuple(describe(entry.name.decode(), tensors[entry.tensorIndex]) for entry in entries)
 
 
-def _describe(name, tensor):
+def describe(name, tensor):
+    """The `Tensor` of a name and the schema's `TensorT`."""
     shape, dtype = flatbuffer.shape_of(tensor), flatbuffer.type_name(tensor.type)
     spread = tensor.quantization
     if spread is None or spread.scale is None or not len(spread.scale):

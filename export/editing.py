@@ -76,6 +76,17 @@ class Editor:
         self.graph.tensors.append(tensor)
         return len(self.graph.tensors) - 1
 
+    def quantized(self, shape, name, scale, zero_point, buffer=0):
+        """The index of a new int8 tensor with one scale."""
+        from ai_edge_litert import schema_py_generated as schema
+
+        index = self.tensor(shape, name, buffer)
+        spread = schema.QuantizationParametersT()
+        spread.scale, spread.zeroPoint = [scale], [zero_point]
+        self.graph.tensors[index].type = schema.TensorType.INT8
+        self.graph.tensors[index].quantization = spread
+        return index
+
     def name(self, operator):
         """The name of an operator's output, on which new names build to stay unique."""
         return self.graph.tensors[operator.outputs[0]].name.decode()

@@ -10,7 +10,7 @@ class InvalidInput(ValueError):
 
 
 class InvalidFile(ValueError):
-    """The bytes are not a `.tflite` file that can be run."""
+    """A file is no `.tflite` file that can be run, or not the one that its report was written for."""
 
 
 class WorkerDied(RuntimeError):

@@ -54,6 +54,16 @@ def serialise(model):
     return bytes(flatbuffer_utils.convert_object_to_bytearray(model))
 
 
+def add_buffer(model, values):
+    """The index of a new buffer that holds an array."""
+    from ai_edge_litert import schema_py_generated as schema
+
+    buffer = schema.BufferT()
+    buffer.data = np.ascontiguousarray(values).view(np.uint8).ravel()
+    model.buffers.append(buffer)
+    return len(model.buffers) - 1
+
+
 def drop_unused(model):
     """Remove the buffers and operator codes that nothing refers to; buffer 0 stays, by convention.
 
@@ -113,6 +123,11 @@ def type_name(code):
     return _names("TensorType")[code].lower()
 
 
+def word(enumeration, code):
+    """The schema's name of a code of an enumeration: `SAME`, `RELU6`, ..."""
+    return _names(enumeration)[code]
+
+
 def item_size(code):
     """Bytes an element of a tensor type takes; None where elements are packed or vary in size."""
     sizes = {"bool": 1, "bfloat16": 2, "complex64": 8, "complex128": 16}
@@ -157,7 +172,23 @@ def constant(model, tensor):
     data = model.buffers[tensor.buffer].data
     if data is None or not len(data):
         return None
-    return np.frombuffer(data, type_name(tensor.type)).reshape(shape_of(tensor))
+    shape, name = shape_of(tensor), type_name(tensor.type)
+    if name == "int4":
+        return unpack_int4(data, int(np.prod(shape))).reshape(shape)
+    return np.frombuffer(data, name).reshape(shape)
+
+
+def pack_int4(values):
+    """Integers from -8 to 7 as bytes, two in each, the first in the lower half."""
+    flat = np.ravel(values).astype(np.int8).view(np.uint8) & 15
+    flat = np.append(flat, np.zeros(flat.size % 2, np.uint8))
+    return flat[0::2] | flat[1::2] << 4
+
+
+def unpack_int4(data, count):
+    """The `count` integers, as int8, that `pack_int4` packed."""
+    halves = np.stack([data & 15, data >> 4], -1).ravel()[:count]
+    return (halves.astype(np.int8) ^ 8) - 8
 
 
 def shape_of(tensor):

@@ -1,11 +1,15 @@
 """A report as Markdown: one table, then what stands out."""
 
+from .choosing import choose
+from .remarks import compressed, quantised
+
 SLOWER = 1.05
 
 
 def to_markdown(report):
     """The report as text for people."""
-    parts = [f"# {report.name}", _verdict(report), _table(report), _remarks(report), _how(report)]
+    listed = "\n".join(f"- {text}" for text in remarks(report))
+    parts = [f"# {report.name}", choose(report).text, _verdict(report), _table(report), listed, *how(report)]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
@@ -17,7 +21,7 @@ def _verdict(report):
 
 def _table(report):
     metrics = list(report.files[0].metrics)
-    header = ["file", "size", "median", "p10 to p90", "memory", "error", *metrics, "checks"]
+    header = ["file", "size", "zipped", "median", "p10 to p90", "memory", "error", *metrics, "checks"]
     rows = [header, ["---", *["---:"] * (len(header) - 2), "---"]]
     rows += [_row(file, metrics) for file in report.files]
     return "\n".join("| " + " | ".join(row) + " |" for row in rows)
@@ -29,8 +33,9 @@ def _row(file, metrics):
     return [
         f"`{file.file}`",
         size(file.contents.bytes),
-        f"{_ms(times.median_ms)} ms",
-        f"{_ms(times.p10_ms)} to {_ms(times.p90_ms)} ms",
+        "–" if file.weights is None else size(file.weights.zip_bytes),
+        f"{milliseconds(times.median_ms)} ms",
+        f"{milliseconds(times.p10_ms)} to {milliseconds(times.p90_ms)} ms",
         size(times.peak_memory_bytes),
         "not compared" if worst is None else f"{worst:.2g}",
         *(_metric(file, name) for name in metrics),
@@ -44,10 +49,10 @@ def _metric(file, name):
     return value if file.precision == "float32" else f"{value} ({change:+.4f})"
 
 
-def _remarks(report):
-    remarks = [*report.notes, *_slower(report), *_float_parts(report)]
-    remarks += [f"`{name}` was not made: {reason}" for name, reason in report.refused.items()]
-    return "\n".join(f"- {text}" for text in remarks)
+def remarks(report):
+    """What stands out, a sentence or two each."""
+    refused = [f"`{name}` was not made: {reason}" for name, reason in report.refused.items()]
+    return [*report.notes, *_slower(report), *_float_parts(report), *_numbers(report), *refused]
 
 
 def _slower(report):
@@ -74,7 +79,13 @@ def _float_parts(report):
             yield f"`{file.file}` computes in float in {names}: there is no int16 kernel."
 
 
-def _how(report):
+def _numbers(report):
+    for file in report.files:
+        yield from (*quantised(file), *compressed(file))
+
+
+def how(report):
+    """How the figures came about, a paragraph each."""
     times = report.files[0].benchmark
     lines = [
         (
@@ -87,7 +98,7 @@ def _how(report):
     if report.calibration is not None:
         lines.append(f"Calibration: {report.calibration.samples} samples ({report.calibration.description}).")
     lines.append(", ".join(f"{name} {number}" for name, number in report.environment.items()) + ".")
-    return "\n\n".join(lines)
+    return lines
 
 
 def size(count):
@@ -97,7 +108,8 @@ def size(count):
     return f"{count / 1e3:.1f} kB" if count < 1e6 else f"{count / 1e6:.2f} MB"
 
 
-def _ms(value):
+def milliseconds(value):
+    """A time with the digits that count."""
     return f"{value:.3g}" if value < 100 else f"{value:.0f}"
 
 

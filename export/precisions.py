@@ -7,17 +7,24 @@
 | `dynamic_int8` | int8    | int8, at run time| float32    |
 | `int8`         | int8    | int8             | int8       |
 | `int16x8`      | int8    | int16            | int16      |
+| `int4`         | int4    | int8             | int8       |
 
 `float16` halves the file and lets a GPU compute in half precision; a CPU widens the weights when it
 loads them. `int8` holds no float tensor at all. `int16x8` keeps operators that have no int16 kernel
-in float, and `inspect` lists them.
+in float, and `inspect` lists them. `int4` has weights of 4 bits where LiteRT's kernels read them
+(convolutions, depthwise ones and dense layers) and of 8 bits elsewhere; `Contents.weight_bits` says which.
+
+Layers that were kept in float do not change what a file is called.
 """
 
 from .errors import InvalidInput
 
-PRECISIONS = ("float32", "float16", "dynamic_int8", "int8", "int16x8")
+PRECISIONS = ("float32", "float16", "dynamic_int8", "int8", "int16x8", "int4")
 
-CALIBRATED = ("int8", "int16x8")
+DEFAULT_PRECISIONS = ("float32", "float16", "dynamic_int8", "int8", "int16x8")
+"""Those that are made where nothing else is asked: what keeps a trained network's accuracy as a rule."""
+
+CALIBRATED = ("int8", "int16x8", "int4")
 
 
 def check_precision(precision):

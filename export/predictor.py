@@ -94,7 +94,7 @@ class Predictor:
                 f"The file has the inputs {', '.join(tensor.name for tensor in inputs)}; "
                 f"the batch has {', '.join(map(str, batch))}."
             )
-        arrays = {tensor.name: _fitting(batch[tensor.name], tensor) for tensor in inputs}
+        arrays = {tensor.name: fitting(batch[tensor.name], tensor) for tensor in inputs}
         if len({len(array) for array in arrays.values()}) > 1:
             raise InvalidInput("The inputs of a batch differ in length.")
         return arrays
@@ -116,7 +116,8 @@ def dequantise(stored, tensor):
     return (stored.astype(np.float32) - np.float32(tensor.zero_point)) * np.float32(tensor.scale)
 
 
-def _fitting(values, tensor):
+def fitting(values, tensor):
+    """A batch of one input as a file takes it; `InvalidInput` where it has another shape or no numbers."""
     array = np.asarray(values)
     expected = tensor.shape[1:]
     if array.ndim != len(expected) + 1 or array.shape[1:] != expected:

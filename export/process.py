@@ -30,9 +30,13 @@ class JobFailed(RuntimeError):
 
 
 class Worker:
-    """A child process that answers one request at a time. Safe to call from several threads."""
+    """A child process that answers one request at a time. Safe to call from several threads.
 
-    def __init__(self):
+    `script` is what it runs; it talks as `worker.py` does.
+    """
+
+    def __init__(self, script=SCRIPT):
+        self._script = script
         self._lock = threading.Lock()
         self._process = None
         self._log = None
@@ -47,7 +51,7 @@ class Worker:
         """Run a job in the child and return its result.
 
         Args:
-            job: The name of a job of `worker.py`.
+            job: The name of a job of the script.
             timeout: Seconds after which the child is ended.
             **request: What the job needs, as JSON values.
 
@@ -101,7 +105,7 @@ class Worker:
         self._log = tempfile.TemporaryFile("a+b")
         self._owner = os.getpid()
         self._process = subprocess.Popen(
-            [sys.executable, "-P", str(SCRIPT)],
+            [sys.executable, "-P", str(self._script)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._log,

@@ -3,12 +3,17 @@
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass, field, fields, is_dataclass
 
 from .bars import Verdict
 from .benchmarking import Benchmark
+from .choosing import choose
 from .contents import Contents
+from .explaining import Explanation
+from .mixed import Mixed
+from .quantization.outcome import Quantization
 from .verification import Verification
+from .weighing import Weights
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,7 +26,13 @@ class Calibration:
 
 @dataclass(frozen=True, kw_only=True)
 class FileReport:
-    """One file. `metrics` come from the caller's score, `difference` is theirs less float32's."""
+    """One file.
+
+    `metrics` come from the caller's score, `difference` is theirs less float32's. `explanations` compare the
+    file with the float32 file layer by layer, one for each signature that data was given for.
+    `quantization` says how the integers of a calibrated file were found, `mixed` which layers have more bits
+    than the others after a search. `weights` says how well the file compresses.
+    """
 
     file: str
     precision: str
@@ -31,6 +42,10 @@ class FileReport:
     metrics: Mapping[str, float]
     difference: Mapping[str, float]
     verdict: Verdict | None
+    explanations: tuple[Explanation, ...] = ()
+    quantization: Quantization | None = None
+    mixed: Mixed | None = None
+    weights: Weights | None = None
 
     @property
     def problems(self):
@@ -41,6 +56,8 @@ class FileReport:
             for name, value in self.metrics.items()
             if not math.isfinite(value)
         ]
+        if self.mixed is not None and not self.mixed.met:
+            found.append(f"{self.file}: {self.mixed}")
         if self.verdict is not None and not self.verdict.passed:
             found.append(f"{self.file}: {self.verdict}")
         return tuple(found)
@@ -51,7 +68,8 @@ class Report:
     """A whole export.
 
     `refused` maps each precision that could not be made to the reason; that is a problem only where
-    a bar was set for it, and then `required` names it. `notes` are the caller's own remarks.
+    a bar was set for it, and then `required` names it. `notes` are the caller's own remarks. `sha256` holds
+    the digest of every file of the export but the reports, by its path.
     """
 
     name: str
@@ -61,6 +79,7 @@ class Report:
     calibration: Calibration | None
     environment: Mapping[str, str]
     notes: tuple[str, ...] = ()
+    sha256: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def problems(self):
@@ -82,7 +101,7 @@ class Report:
 
     def to_json(self):
         """The report as JSON text; a number that is not finite becomes null."""
-        verdict = {"passed": self.passed, "problems": self.problems}
+        verdict = {"passed": self.passed, "problems": self.problems, "ship": choose(self).file}
         return json.dumps(_plain(self) | verdict, indent=2, allow_nan=False) + "\n"
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from .errors import ExportError
 from .full_precision import full_precision
+from .other_backends import through_tensorflow
 from .signatures import flat_inputs, named_models, named_outputs
 
 
@@ -29,14 +30,21 @@ def to_saved_model(model, directory, signatures=None):
     Raises:
         ExportError: The model can't be traced, or the directory can't be written.
         InvalidInput: A model is not functional, or its input has an open axis.
+
+    On another backend of Keras than TensorFlow the model is saved and written by a process with that one.
     """
+    import keras
+
     parts = named_models(model, signatures)
     directory = Path(directory)
     try:
         directory.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=directory.parent, prefix=".saving-") as scratch:
             fresh = Path(scratch) / "saved_model"
-            _write(model, parts, fresh)
+            if keras.backend.backend() == "tensorflow":
+                _write(model, parts, fresh)
+            else:
+                through_tensorflow(model, parts, fresh)
             _replace(directory, fresh, Path(scratch) / "old")
     except OSError as error:
         raise ExportError(

@@ -82,14 +82,30 @@ def call(model, batch):
 
 
 def output_names(model):
-    """The names a file's outputs carry: the keys of a dict of outputs, else the layers' names."""
+    """The names a file's outputs carry: the keys of a dict of outputs, else the layers' names.
+
+    Of a model within the model, it is the layer that its one output comes from.
+    """
     if isinstance(model.output, Mapping):
         return list(model.output)
+    if told := next((x.file_outputs for x in model.layers if hasattr(x, "file_outputs")), None):
+        return told
+    layers = {layer.name: layer for layer in model.layers}
     names = []
-    for name in model.output_names:
+    for name in (_innermost(layers.get(name), name) for name in model.output_names):
         same = sum(other == name or other.startswith(f"{name}_") for other in names)
         names.append(f"{name}_{same}" if name in names else name)
     return names
+
+
+def _innermost(layer, name):
+    """`name` of a layer, or what a functional or sequential model names its one output."""
+    import keras
+
+    if not isinstance(layer, keras.Model) or not getattr(layer, "outputs", None):
+        return name
+    inner = output_names(_functional(layer))
+    return inner[0] if len(inner) == 1 and not isinstance(layer.output, Mapping) else name
 
 
 def named_outputs(model, outputs):
@@ -118,11 +134,6 @@ def _check(name, model):
         raise InvalidInput(
             f"Signature {name!r} must be a keras.Model, not {type(model).__name__}: "
             "wrap it in keras.Model(inputs, outputs)."
-        )
-    if keras.backend.backend() != "tensorflow":
-        raise InvalidInput(
-            f"Exporting needs Keras on its TensorFlow backend, not on {keras.backend.backend()!r}. "
-            "Save the weights, set KERAS_BACKEND=tensorflow in a new process, load them and export."
         )
     if not getattr(model, "inputs", None):
         raise InvalidInput(

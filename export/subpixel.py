@@ -88,7 +88,8 @@ def _is_slow(edit, operator):
 
 def _as_convolution(edit, operator, stride, shape, buffer):
     name, x = edit.name(operator), operator.inputs[2]
-    kernel = edit.tensor(shape, f"{name}/subpixel_kernel", buffer)
+    weights = edit.graph.tensors[operator.inputs[1]].name.decode()  # it says which layer this is
+    kernel = edit.tensor(shape, f"{weights};{name}/subpixel_kernel", buffer)
     values = np.tile(_bias(edit, operator), stride**2)
     bias = edit.tensor(values.shape, f"{name}/subpixel_bias", edit.buffer(values))
     phases = edit.tensor((*edit.shape(x)[:3], shape[0]), f"{name}/phases")

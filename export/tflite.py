@@ -5,11 +5,10 @@ One conversion, in a child process, makes the float32 file; all other precisions
 
 import re
 
-from . import flatbuffer, subpixel
+from . import awareness, flatbuffer, quantization, subpixel
 from .errors import ExportError, WorkerDied
-from .precisions import CALIBRATED, PRECISIONS, check_precisions
+from .precisions import CALIBRATED, DEFAULT_PRECISIONS, check_precisions
 from .process import TIMEOUT, JobFailed, shared
-from .quantization import quantize
 from .quantization.calibration import check_given, samples_for
 from .running import check_runs
 from .saved_model import to_saved_model
@@ -27,18 +26,30 @@ WITHOUT_SUBPIXEL = ("int16x8",)  # DEPTH_TO_SPACE has no int16 kernel
 ANY = "Replace the operator, or export the model up to the layer before it."
 
 
-def to_tflite(model, precision="float32", calibration=None, signatures=None, timeout=TIMEOUT):
+def to_tflite(
+    model,
+    precision="float32",
+    calibration=None,
+    signatures=None,
+    timeout=TIMEOUT,
+    *,
+    keep_float=(),
+    options=None,
+):
     """Convert a model to one precision.
 
     Args:
         model: A built functional `keras.Model`.
         precision: One of `PRECISIONS`.
-        calibration: Training data for `int8` and `int16x8`: an iterable of float32 arrays
+        calibration: Training data for `int8`, `int4` and `int16x8`: an iterable of float32 arrays
             `(n, *input_shape)`, or of dicts from input name to array where there are several
             inputs. With `signatures`, a mapping from each name to such an iterable.
         signatures: None, or a mapping from names to models that share variables with `model`; one
             file then holds them all, with the first as the main one.
         timeout: Seconds a single step of the conversion may take.
+        keep_float: Names of Keras layers, or patterns such as `block1_*`, that stay in float in the
+            files of integers.
+        options: `QuantizationOptions`.
 
     Returns:
         The file's bytes. They were loaded and run in LiteRT, and they are the same for the same
@@ -48,17 +59,29 @@ def to_tflite(model, precision="float32", calibration=None, signatures=None, tim
         ExportError: The model can't be converted, with the operators and the nearest alternative.
         InvalidInput: An argument does not fit.
     """
-    return convert(model, (precision,), calibration, signatures, timeout=timeout)[precision]
+    files = convert(
+        model,
+        (precision,),
+        calibration,
+        signatures,
+        timeout=timeout,
+        keep_float=keep_float,
+        options=options,
+    )
+    return files[precision]
 
 
 def convert(
     model,
-    precisions=PRECISIONS,
+    precisions=DEFAULT_PRECISIONS,
     calibration=None,
     signatures=None,
     saved_model=None,
     progress=None,
     timeout=TIMEOUT,
+    *,
+    keep_float=(),
+    options=None,
 ):
     """Convert a model to several precisions; see `to_tflite`.
 
@@ -67,11 +90,13 @@ def convert(
             and signatures, to spare writing another.
         progress: None, or a function called with `(stage, done, total)`.
         timeout: Seconds a single step may take.
+        keep_float, options: See `to_tflite`.
 
     Returns:
         A dict from precision to the file's bytes.
     """
     precisions = check_precisions(precisions)
+    options = quantization.merged(options, keep_float)
     parts = named_models(model, signatures)
     calibration = check_calibration(parts, precisions, calibration)
     report = progress or (lambda stage, done, total: None)
@@ -80,7 +105,7 @@ def convert(
     files = {}
     for done, precision in enumerate(precisions):
         report(precision, done, len(precisions))
-        files[precision] = derive(model, float_file, precision, calibration, timeout)
+        files[precision], _ = derive(model, float_file, precision, calibration, timeout, options)
     report("done", len(precisions), len(precisions))
     return files
 
@@ -92,7 +117,7 @@ def check_calibration(parts, precisions, calibration):
         InvalidInput: It is missing or does not fit the models; better now than after converting.
     """
     for precision in precisions:
-        if precision in CALIBRATED:
+        if precision in CALIBRATED and not awareness.makes(parts, precision):
             calibration = check_given(calibration, precision)
             samples_for(expected(parts), calibration, precision)
             break
@@ -101,6 +126,8 @@ def check_calibration(parts, precisions, calibration):
 
 def float_conversion(model, parts, saved_model=None, timeout=TIMEOUT):
     """The float32 file of named models, converted in the child process."""
+    if awareness.is_aware(model):
+        return check_runs(awareness.float_file(model), model.name, "float32", timeout)
     with scratch_folder() as scratch:
         source = saved_model or to_saved_model(model, scratch / "saved_model", parts)
         output = scratch / "float32.tflite"
@@ -120,14 +147,26 @@ def float_conversion(model, parts, saved_model=None, timeout=TIMEOUT):
     return check_runs(content, model.name, "float32", timeout)
 
 
-def derive(model, float_file, precision, calibration, timeout=TIMEOUT):
-    """A file of a precision from the converter's float32 file, checked to run."""
-    source = float_file if precision in WITHOUT_SUBPIXEL else subpixel.rewrite(float_file)
+def derive(model, float_file, precision, calibration, timeout=TIMEOUT, options=None):
+    """A file of a precision from the converter's float32 file, checked to run.
+
+    Returns:
+        The file's bytes, and the `Quantization` of a precision that is calibrated, else None.
+    """
+    if awareness.makes({"": model}, precision):
+        return check_runs(awareness.integer_file(model), model.name, precision, timeout), None
+    options = quantization.merged(options)
     try:
-        content = quantize(source, precision, calibration, timeout=timeout)
+        source = source_for(float_file, precision)
+        content, done = quantization.derive(source, precision, calibration, timeout, options)
     except ExportError as error:
         raise ExportError(f"Model {model.name!r}, {error}") from error
-    return check_runs(content, model.name, precision, timeout)
+    return check_runs(content, model.name, precision, timeout), done
+
+
+def source_for(float_file, precision):
+    """The float32 file that a precision is derived from."""
+    return float_file if precision in WITHOUT_SUBPIXEL else subpixel.rewrite(float_file)
 
 
 def _main_first(content, name):

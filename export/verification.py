@@ -5,7 +5,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .errors import InvalidInput
+from . import awareness
+from .contents import read
+from .errors import ExportError, InvalidInput
+from .explaining import explain
+from .floating import float_operators
 from .predictor import dequantise, load, quantise
 from .signatures import call, named_models, named_outputs
 
@@ -22,6 +26,7 @@ BOUNDS = {
     "dynamic_int8": 0.15,
     "int16x8": 0.15,
     "int8": 0.3,
+    "int4": 0.7,
 }
 
 FLOAT_RESOLUTION = 1e-6
@@ -69,7 +74,7 @@ class Verification:
         return not self.problems
 
 
-def verify(model, tflite, batches, signatures=None, precision=None):
+def verify(model, tflite, batches, signatures=None, precision=None, keep_float=(), float_file=None):
     """Compare a file with its model on real data.
 
     Args:
@@ -79,6 +84,9 @@ def verify(model, tflite, batches, signatures=None, precision=None):
             signatures to such iterables.
         signatures: The models of the file's signatures, as given to `to_tflite`.
         precision: What the file is meant to be; None takes what it is.
+        keep_float: The layers, as names or patterns, that may be in float in a file of integers.
+        float_file: The float32 file that it was derived from, its path or bytes. Where an output is off, the
+            problem then names the first layer in which the two part ways.
 
     Returns:
         A `Verification`; look at `passed` and `problems`.
@@ -87,12 +95,16 @@ def verify(model, tflite, batches, signatures=None, precision=None):
     predictor = load(tflite)
     precision = precision or predictor.contents.precision
     problems = [
-        *_structure_problems(predictor.contents, precision),
+        *_structure_problems(predictor.contents, precision, read(tflite), keep_float),
         *_shape_problems(predictor, parts),
     ]
     data = batches if isinstance(batches, Mapping) else {next(iter(parts)): batches}
+    if float_file is not None:
+        data = {name: _kept(part) for name, part in data.items()}
     picks = set(PICKING) & set(predictor.contents.operators)
     bound = (PICKING_BOUNDS if picks else BOUNDS)[precision]
+    if awareness.is_aware(model) and not awareness.makes(parts, precision):
+        bound = max(bound, BOUNDS["int8"])  # the model computes in integers, the file does not
     agreements = ()
     if not problems:
         agreements = tuple(
@@ -100,7 +112,9 @@ def verify(model, tflite, batches, signatures=None, precision=None):
             for name, part_batches in data.items()
             for agreement in _agreements(predictor, parts, name, part_batches, bound)
         )
-    problems += [text for agreement in agreements for text in _error_problems(agreement)]
+    for agreement in agreements:
+        for text in _error_problems(agreement):
+            problems.append(text + _parting(float_file, tflite, data, agreement))
     return Verification(
         precision=precision,
         agreements=agreements,
@@ -109,10 +123,38 @@ def verify(model, tflite, batches, signatures=None, precision=None):
     )
 
 
-def _structure_problems(contents, precision):
+def _kept(batches):
+    return batches if isinstance(batches, np.ndarray) else list(batches)
+
+
+def _parting(float_file, tflite, data, agreement):
+    """Where the files part ways, to go on with a sentence; nothing if that can't be told."""
+    if float_file is None:
+        return ""
+    try:
+        found = explain(float_file, tflite, data[agreement.signature], agreement.signature)
+    except ExportError:
+        return ""
+    first = found.first_above(agreement.bound)
+    if first is None:
+        return ""
+    return (
+        f"; the first layer that is off by more is {first.layer!r} ({first.operator}) with {first.error:.3g},"
+        f" {first.own_error:.3g} of it its own"
+    )
+
+
+def _structure_problems(contents, precision, content, keep_float):
     if contents.precision != precision:
         yield f"the file is {contents.precision}, expected {precision}"
-    if precision == "int8" and contents.float_tensors:
+    if precision not in ("int8", "int4"):
+        return
+    if keep_float:
+        left = float_operators(content, keep_float)
+        if left:
+            counted = ", ".join(f"{name} ({count})" for name, count in left.items())
+            yield f"operators of other layers than {', '.join(keep_float)} compute in float: {counted}"
+    elif contents.float_tensors:
         names = ", ".join(contents.float_tensors[:3])
         yield f"{len(contents.float_tensors)} tensors are float, e.g. {names}"
 

@@ -65,6 +65,35 @@ def run(request, stage):
         runner(**{key: np.zeros(detail["shape"], detail["dtype"]) for key, detail in details})
 
 
+def predict(request, stage):
+    """The outputs of a file, as it stores them, for samples that are as it takes them."""
+    import numpy as np
+    from ai_edge_litert.interpreter import Interpreter
+
+    samples, outputs = np.load(request["samples"]), {}
+    stage("loading the file in LiteRT")
+    interpreter = Interpreter(model_path=request["file"])
+    for signature, names in request["inputs"].items():
+        runner = interpreter.get_signature_runner(signature)
+        arrays = {name: samples[f"{signature}/{name}"] for name in names}
+        stage(f"running signature {signature!r} in LiteRT")
+        rows = [
+            runner(**{name: array[index : index + 1] for name, array in arrays.items()})
+            for index in range(len(next(iter(arrays.values()))))
+        ]
+        for name in rows[0]:
+            outputs[f"{signature}/{name}"] = np.concatenate([row[name] for row in rows])
+    np.savez(request["output"], **outputs)
+
+
+def compare(request, stage):
+    """A file with its float file, tensor by tensor; see `tracing.py`, which lies beside this one."""
+    import runpy
+
+    module = runpy.run_path(os.path.join(os.path.dirname(os.path.abspath(__file__)), "tracing.py"))
+    return module["compare"](request, stage)
+
+
 def measure(request, stage):
     """Latencies of the main signature in milliseconds, and the memory it took to load and run.
 
@@ -183,17 +212,17 @@ def die_with_parent(busy):
         sys.exit()
 
 
-def answer(request, reply):
+def answer(jobs, request, reply):
     """The outcome of a job, as a message for the parent."""
-    job = {"convert": convert, "quantize": quantize, "run": run, "measure": measure}
     try:
-        return {"result": job[request["job"]](request, lambda stage: reply({"stage": stage}))}
+        return {"result": jobs[request["job"]](request, lambda stage: reply({"stage": stage}))}
     # The parent gives every failure its meaning; the child must live on.
     except Exception as error:
         return {"error": str(error), "kind": type(error).__name__}
 
 
-def main():
+def main(jobs):
+    """Answer requests until the parent closes the pipe; `jobs` maps names to functions."""
     # Libraries print to file descriptor 1 from C++: keep it for them, and answer on a copy.
     replies = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
@@ -207,11 +236,13 @@ def main():
 
     for line in sys.stdin:
         die_with_parent(busy=True)
-        outcome = answer(json.loads(line), reply)
+        outcome = answer(jobs, json.loads(line), reply)
         # Before the answer: the next request may follow it at once.
         die_with_parent(busy=False)
         reply(outcome)
 
 
+JOBS = {job.__name__: job for job in (compare, convert, measure, predict, quantize, run)}
+
 if __name__ == "__main__":
-    main()
+    main(JOBS)

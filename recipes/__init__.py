@@ -7,8 +7,11 @@ import importlib
 
 _HOMES = {
     "Augmentation": "recipes.recipe",
+    "Clustering": "recipes.compressing",
+    "Distillation": "recipes.compressing",
     "Features": "recipes.recipe",
     "Optimizer": "recipes.recipe",
+    "Pruning": "recipes.compressing",
     "Recipe": "recipes.recipe",
     "RecipeError": "recipes.errors",
     "Regularization": "recipes.recipe",

@@ -34,6 +34,7 @@ COLUMNS = (
     "rms_error",
     "latency_ms",
     "operators",
+    "tflite_micro",
 )
 PASSES = "passes"
 INTRODUCTION = (
@@ -59,7 +60,7 @@ def precisions_of(name):
     """Those that are measured: all, and for adopted architectures the two that are promised."""
     import export
 
-    return TIMED if name.startswith(ADOPTED) else export.PRECISIONS
+    return TIMED if name.startswith(ADOPTED) else export.DEFAULT_PRECISIONS
 
 
 def measured(name):
@@ -88,13 +89,13 @@ def measured(name):
     many = name.startswith(ADOPTED) or (facts["macs"] or 0) <= LARGE
     data = inputs_of(model, SAMPLES if many else FEWER)
     parts = named_models(model, getattr(model, "signatures", None))
-    calibration = check_calibration(parts, export.PRECISIONS, data)
+    calibration = check_calibration(parts, export.DEFAULT_PRECISIONS, data)
     float_file = float_conversion(model, parts)
     rows = []
     for precision in precisions_of(name):
         row = {**facts, "precision": precision}
         try:
-            content = derive(model, float_file, precision, calibration)
+            content, _ = derive(model, float_file, precision, calibration)
             row.update(_facts(export, model, content, data, precision))
         except export.ExportError as error:
             row["result"] = " ".join(str(error).split())[:300]
@@ -103,6 +104,8 @@ def measured(name):
 
 
 def _facts(export, model, content, data, precision):
+    from recipes.targets import arena
+
     signatures = getattr(model, "signatures", None)
     report, contents = export.verify(model, content, data, signatures, precision), export.inspect(content)
     problems = [*report.problems, *(f"needs {operator}" for operator in (*contents.flex, *contents.custom))]
@@ -113,6 +116,7 @@ def _facts(export, model, content, data, precision):
         "rms_error": f"{max((a.rms_error for a in report.agreements), default=0.0):.3g}",
         "latency_ms": f"{timed.median_ms:.4g}" if timed else "",
         "operators": sum(contents.operators.values()),
+        "tflite_micro": arena(content) if precision == "int8" else "",
     }
 
 
@@ -151,11 +155,21 @@ def write(rows):
 
 def document(rows):
     """The rows as a Markdown page: a line an architecture, a cell a precision, refusals below."""
+    from recipes.targets import arena_lines
+
     adopted = [row for row in rows if row["architecture"].startswith(ADOPTED)]
     own = [row for row in rows if row not in adopted]
     lines = ["# Every architecture at every precision", "", *INTRODUCTION, "", *_table(own)]
     if adopted:
-        lines += ["", "## Architectures of `keras.applications`, at their smallest input", "", *_table(adopted)]
+        lines += [
+            "",
+            "## Architectures of `keras.applications`, at their smallest input",
+            "",
+            *_table(adopted),
+        ]
+    micro = [row for row in rows if row.get("tflite_micro")]
+    if micro:
+        lines += ["", "## The int8 files in TensorFlow Lite Micro", "", *arena_lines(micro)]
     refused = [row for row in rows if row["result"] != PASSES]
     if refused:
         lines += ["", "## What does not pass, and why", ""]

@@ -1,6 +1,7 @@
 """Some of a model's signatures in a file of their own: the encoder for a sensor, the decoder for a server."""
 
 import dataclasses
+import fnmatch
 
 from recipes import registry
 from recipes.errors import RecipeError
@@ -42,8 +43,9 @@ def choose(model, task, names=None):
     if not names:
         return Part(models)
     chosen = only(model, names)
-    asked = set(getattr(task, "SIGNATURES", models))
-    missing = ", ".join(name for name in models if name in asked - set(chosen))
+    patterns = getattr(task, "SIGNATURES", models)
+    asked = {name for pattern in patterns for name in fnmatch.filter(models, pattern)}
+    missing = ", ".join(name for name in models if name in asked and name not in chosen)
     note = (
         f"Only {' and '.join(chosen)} of {', '.join(models)}: the task's score asks for {missing} too and was "
         "not taken."
@@ -80,7 +82,9 @@ def check_scored(recipe, signatures, target):
     """Raise a `RecipeError` where a file's `signatures` lack what the task's score asks for."""
     from recipes import tasks
 
-    asked = getattr(tasks.get(recipe.task), "SIGNATURES", ("reconstruct",))
+    asked = [
+        name for name in getattr(tasks.get(recipe.task), "SIGNATURES", ("reconstruct",)) if "*" not in name
+    ]
     if "serving_default" not in signatures and not set(asked) <= set(signatures):
         raise RecipeError(
             f"{target} has the signatures {', '.join(signatures)}; task={recipe.task} is scored by "

@@ -63,6 +63,7 @@ def start(recipe, out=None, progress=None):
     import zoo
     from recipes import tasks
     from recipes.data import augmentation
+    from recipes.training import compressing, pretraining, teaching, tuning_integers
 
     out = out or rundir.default_path(recipe)
     rundir.check_free(out)
@@ -76,9 +77,14 @@ def start(recipe, out=None, progress=None):
 
         recipe = msgspec.structs.replace(recipe, data=absolute(recipe.data))
     augmentation.check(recipe)
+    recipe = teaching.check(recipe)
     data = prepare(recipe, progress)
     tasks.check_labels(recipe, data)
-    build(recipe, data)
+    model = build(recipe, data)
+    compressing.check(recipe, model)
+    tuning_integers.check(recipe, model)
+    if recipe.pretraining.kind != "none":
+        pretraining.machines(model)
     return rundir.create(out, recipe)
 
 
@@ -100,22 +106,41 @@ def train(run, progress=None):
     """Train what is left of `run` and write `model.keras`."""
     if run.trained:
         return
-    import keras
-
-    from recipes.training.fit import fit
-
     data = prepare(run.recipe, progress)
-    keras.utils.set_random_seed(run.recipe.seed)
-    model = build(run.recipe, data)
     began = time.monotonic()
     try:
-        fit(run.recipe, model, data, run.recipe.seed, run.path, progress)
+        trained = _learnt(run, data, progress)
     finally:
         rundir.add_seconds(run, time.monotonic() - began)
     files.write_text(run.path / "labels.txt", "\n".join(data.classes) + "\n")
-    trained = getattr(model, "without_heads", lambda: model)()  # what exists in training only stays behind
     with files.replacing(run.model_file) as scratch:
         trained.save(scratch)
+
+
+def _learnt(run, data, progress):
+    """The trained model: the architecture, or its twin that was fine-tuned with simulated integers."""
+    if run.recipe.quantization == "after":
+        return _learnt_in_float(run, data, progress)
+    from recipes.training import tuning_integers
+
+    if not run.float_file.exists():
+        model = _learnt_in_float(run, data, progress)
+        with files.replacing(run.float_file) as scratch:
+            model.save(scratch)
+    return tuning_integers.tune(run, rundir.load_model(run.float_file), data, progress)
+
+
+def _learnt_in_float(run, data, progress):
+    import keras
+
+    from recipes.training import teaching
+    from recipes.training.fit import fit
+
+    teacher = teaching.load(run.recipe, run.path, progress)  # draws random numbers, so before the seed
+    keras.utils.set_random_seed(run.recipe.seed)
+    model = build(run.recipe, data)
+    fit(run.recipe, model, data, run.recipe.seed, run.path, progress, teacher)
+    return getattr(model, "without_heads", lambda: model)()  # what exists in training only stays behind
 
 
 def prepare(recipe, progress=None):
@@ -164,10 +189,17 @@ def evaluate(run, progress=None):
     from recipes import plots, tasks
 
     recipe, data, model = run.recipe, prepare(run.recipe, progress), run.model()
-    task, context = tasks.get(recipe.task), tasks.Context(recipe, data)
+    task, context = tasks.get(recipe.task), tasks.Context(recipe, data, progress)
     predict = tasks.keras_predictor(model)
     scores = context.score(predict, progress)
+    if progress:
+        progress("comparing", 0, 1)
     scores |= task.reference(model, context, scores)
+    if progress:
+        progress("comparing", 1, 1)
+    if run.float_file.exists():  # how good it was before integers were simulated
+        before = context.score(tasks.keras_predictor(rundir.load_model(run.float_file)), progress)
+        scores[f"float_{task.HEADLINE}"] = before[task.HEADLINE]
     metrics = {"test": scores, "parameters": model.count_params(), "expected": str(recipe.expected or "")}
     plots.learning_curves(run.path / "plots" / "learning_curves.png", run.history(), recipe.name)
     task.draw(run.path / "plots", context, model, predict)

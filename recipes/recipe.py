@@ -4,20 +4,14 @@ The structures are frozen and keyword-only. Every value can be overridden by its
 `optimizer.learning_rate`, from the command line or from Python.
 """
 
-import sys
 from typing import Annotated, Any, Literal
 
 import msgspec
 
-_LARGEST = sys.float_info.max  # a bound that NaN and infinity do not keep
+from recipes.awareness import Awareness
+from recipes.compressing import Clustering, Distillation, Pruning
+from recipes.values import Count, Finite, Fraction, Name, NotNegative, Positive, Size, Values
 
-Finite = Annotated[float, msgspec.Meta(ge=-_LARGEST, le=_LARGEST)]
-Positive = Annotated[float, msgspec.Meta(gt=0, le=_LARGEST)]
-NotNegative = Annotated[float, msgspec.Meta(ge=0, le=_LARGEST)]
-Fraction = Annotated[float, msgspec.Meta(ge=0, lt=1)]
-Size = Annotated[int, msgspec.Meta(ge=1, lt=2**31)]
-Count = Annotated[int, msgspec.Meta(ge=0, lt=2**31)]
-Name = Annotated[str, msgspec.Meta(min_length=1)]
 TaskName = Literal[
     "anomaly",
     "classification",
@@ -32,11 +26,7 @@ TaskName = Literal[
     "segmentation",
     "super_resolution",
 ]
-Precision = Literal["float32", "float16", "dynamic_int8", "int8", "int16x8"]
-
-
-class Values(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A frozen record that refuses unknown names."""
+Precision = Literal["float32", "float16", "dynamic_int8", "int8", "int16x8", "int4"]
 
 
 class Optimizer(Values, kw_only=True):
@@ -163,6 +153,26 @@ class Features(Values, kw_only=True):
     left_out: str = "none"
 
 
+class PostTraining(Values, kw_only=True):
+    """How the files of integers are made from a trained model; `export.QuantizationOptions` says more.
+
+    Attributes:
+        ranges: How calibration samples become the range of an activation.
+        momentum: Of the moving average of ranges.
+        percentile: Share of values, in percent, below the upper end of a range, where ranges are percentiles.
+        equalize: Whether the weights of consecutive layers are brought to equal ranges; `auto` where it helps.
+        correct_bias: Whether biases make up for rounded weights; by default where it helps a file of int4.
+        keep_float: Layers, as names or patterns, that stay in float.
+    """
+
+    ranges: Literal["min_max", "moving_average", "percentile"] = "min_max"
+    momentum: Fraction = 0.9
+    percentile: Annotated[float, msgspec.Meta(gt=50, le=100)] = 99.99
+    equalize: Literal["auto", "always", "never"] = "never"
+    correct_bias: Literal["auto", "always", "never"] | None = None
+    keep_float: tuple[str, ...] = ()
+
+
 class Evaluation(Values, kw_only=True):
     """What the measures of some tasks are taken with; the others take no notice of it.
 
@@ -217,10 +227,16 @@ class Recipe(Values, kw_only=True):
         pretraining: How layers are learnt one by one before.
         augmentation: Random changes of the training images.
         regularization: What keeps the model from learning the training images by heart.
+        pruning: How weights become zero.
+        clustering: How weights come to share few values.
+        distillation: Whose outputs are learnt beside the labels.
+        quantization: `after` training, or `aware`: the trained model is fine-tuned with simulated integers.
+        awareness: How it is, where it is.
         label_smoothing: Share of the target spread evenly over the classes (Szegedy et al., 2016).
         validation: Share of the training split held back for validation; never the test split.
         precisions: Files to export.
         calibration: Training images used to calibrate the integer files.
+        post_training: How those are made.
         evaluation: What the task's measures are taken with.
         expected: What the unchanged recipe must reach.
         seed: Of the weights, the order of the examples, the augmentation and the validation split.
@@ -239,6 +255,11 @@ class Recipe(Values, kw_only=True):
     pretraining: Pretraining = Pretraining()
     augmentation: Augmentation = Augmentation()
     regularization: Regularization = Regularization()
+    pruning: Pruning = Pruning()
+    clustering: Clustering = Clustering()
+    distillation: Distillation = Distillation()
+    quantization: Literal["after", "aware"] = "after"
+    awareness: Awareness = Awareness()
     label_smoothing: Fraction = 0.0
     validation: Annotated[float, msgspec.Meta(gt=0, le=0.5)] = 0.1
     precisions: Annotated[tuple[Precision, ...], msgspec.Meta(min_length=1)] = (
@@ -249,6 +270,7 @@ class Recipe(Values, kw_only=True):
         "int16x8",
     )
     calibration: Size = 500
+    post_training: PostTraining = PostTraining()
     evaluation: Evaluation = Evaluation()
     expected: Expected | None = None
     seed: Annotated[int, msgspec.Meta(ge=0, lt=2**31)] = 0

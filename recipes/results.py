@@ -74,12 +74,18 @@ def gather(paths):
 
 def _check(runs):
     """Raise a `RecipeError` unless these are finished runs of the same values, each with a seed of its own."""
+    import export
+
     first, seeds = runs[0], [run.recipe.seed for run in runs]
     if twice := [seed for seed in seeds if seeds.count(seed) > 1]:
         raise RecipeError(f"two runs of {first.recipe.name!r} have seed {twice[0]}; give one run a seed")
     for run in runs:
         if not (run.metrics() and (run.path / "export" / "report.json").is_file()):
             raise RecipeError(f"{run.path} is not finished; go on with `edgezoo run --resume {run.path}`")
+        try:
+            export.load_report(run.path / "export")
+        except export.InvalidFile as error:
+            raise RecipeError(f"{run.path}: {error}") from error
         if msgspec.structs.replace(run.recipe, seed=first.recipe.seed) != first.recipe:
             raise RecipeError(
                 f"{run.path} and {first.path} were run with different values of {first.recipe.name!r}"

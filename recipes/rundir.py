@@ -48,6 +48,11 @@ class Run:
     def model_file(self):
         return self.path / "model.keras"
 
+    @property
+    def float_file(self):
+        """Where the model is as it was before it was fine-tuned with simulated integers."""
+        return self.path / "float.keras"
+
     def metrics(self):
         """The content of `metrics.json`; empty before the run was evaluated."""
         return read_json(self.path / "metrics.json") if (self.path / "metrics.json").exists() else {}
@@ -121,7 +126,8 @@ def load_model(file):
     """
     import keras
 
-    import zoo  # noqa: F401  (its layers can then be loaded)
+    import export.awareness.building
+    import zoo  # noqa: F401  (layers of both can then be loaded)
 
     try:
         return keras.saving.load_model(file, compile=False)

@@ -22,7 +22,7 @@ def exported(request):
 
 def test_every_precision_agrees_with_keras(exported):
     model, signatures, data, files = exported
-    assert set(files) == set(export.PRECISIONS)
+    assert set(files) == set(export.DEFAULT_PRECISIONS)
     for precision, content in files.items():
         report = export.verify(model, content, data, signatures, precision)
         assert report.passed, (precision, report.problems)

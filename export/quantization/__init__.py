@@ -1,18 +1,21 @@
 """From a float32 `.tflite` file to every other precision."""
 
-from ..errors import ExportError, InvalidFile
+from ..errors import ExportError, InvalidFile, InvalidInput
 from ..precisions import CALIBRATED, check_precision
 from ..process import TIMEOUT
 
 
-def quantize(float_file, precision, calibration=None, timeout=TIMEOUT):
+def quantize(float_file, precision, calibration=None, timeout=TIMEOUT, *, keep_float=(), options=None):
     """Derive a file of another precision from a float32 file.
 
     Args:
         float_file: The bytes of a float32 file with a fixed batch of 1.
         precision: One of `PRECISIONS`.
-        calibration: Training data, see `to_tflite`; for `int8` and `int16x8` only.
+        calibration: Training data, see `to_tflite`; for `int8`, `int4` and `int16x8` only.
         timeout: Seconds the converter may take where it has to help.
+        keep_float: Names of Keras layers, or patterns such as `block1_*`, whose operators stay in float in
+            a file of integers.
+        options: `QuantizationOptions`.
 
     Returns:
         The new file's bytes.
@@ -22,24 +25,51 @@ def quantize(float_file, precision, calibration=None, timeout=TIMEOUT):
         InvalidFile: The file is damaged, or not a float32 file.
         InvalidInput: The calibration is missing or does not fit the file's inputs.
     """
+    from ..metadata.embedding import keep_packed
+
+    content, _ = derive(float_file, precision, calibration, timeout, merged(options, keep_float))
+    return keep_packed(float_file, content)
+
+
+def merged(options, keep_float=()):
+    """The options with more layers in float, or the default ones."""
+    from .options import QuantizationOptions
+
+    if options is not None and not isinstance(options, QuantizationOptions):
+        raise InvalidInput(f"options must be export.QuantizationOptions(...), not {options!r}.")
+    return (options or QuantizationOptions()).keeping(keep_float)
+
+
+def derive(float_file, precision, calibration, timeout, options):
+    """Like `quantize`; returns the bytes and, for a precision that is calibrated, the `Quantization`."""
     from ..contents import inspect
-    from . import dynamic, float16, integer
-    from .calibration import samples_for
+    from . import dynamic, float16
 
     check_precision(precision)
     contents = inspect(float_file)
     if contents.precision != "float32":
         raise InvalidFile(f"Expected a float32 file to start from, this one is {contents.precision}.")
-    samples = samples_for(contents.signatures, calibration, precision) if precision in CALIBRATED else None
     try:
+        if precision in CALIBRATED:
+            return _calibrated(float_file, precision, contents.signatures, calibration, timeout, options)
         if precision == "float16":
-            return float16.cast(float_file)
+            return float16.cast(float_file), None
         if precision == "dynamic_int8":
-            return dynamic.quantize_weights(float_file)
-        if precision == "int8":
-            return integer.to_int8(float_file, samples, timeout)
-        if precision == "int16x8":
-            return integer.to_int16x8(float_file, samples)
+            return dynamic.quantize_weights(float_file), None
     except ExportError as error:
         raise ExportError(f"{precision}: {error}") from error
-    return bytes(float_file)
+    return bytes(float_file), None
+
+
+def _calibrated(float_file, precision, signatures, calibration, timeout, options):
+    from . import integer
+    from .calibration import samples_for
+    from .treatments import first
+
+    options = options.for_precision(precision)
+    samples = samples_for(signatures, calibration, precision)
+    if options.samples:
+        samples = first(samples, options.samples)
+    if precision == "int16x8":
+        return integer.to_int16x8(float_file, samples, options, timeout)
+    return integer.to_int8(float_file, samples, options, timeout, 4 if precision == "int4" else 8)

@@ -12,13 +12,14 @@ from .ranges import activation_ranges
 from .zero_channels import keep_biases
 
 
-def apply(float_file, recipe, samples=None):
+def apply(float_file, recipe, samples=None, options=None):
     """Quantise a float32 file by a recipe of `ai_edge_quantizer.recipe`.
 
     Args:
         float_file: The file's bytes.
         recipe: The recipe.
         samples: None, or a dict from signature to a dict from input name to `(n, *input_shape)`.
+        options: `QuantizationOptions`, which say how samples become ranges.
 
     Raises:
         ExportError: The quantiser failed.
@@ -26,7 +27,7 @@ def apply(float_file, recipe, samples=None):
     from ai_edge_quantizer import quantizer
 
     try:
-        ranges = None if samples is None else activation_ranges(float_file, samples)
+        ranges = None if samples is None else activation_ranges(float_file, samples, options)
         # Biases of all-zero channels overflow in it; `keep_biases` mends them.
         with _quiet(), np.errstate(invalid="ignore"):
             work = quantizer.Quantizer(bytes(float_file), recipe)

@@ -9,7 +9,12 @@ import numpy as np
 
 from .. import flatbuffer
 
-WITH_BIAS = {"CONV_2D": (1, 2), "DEPTHWISE_CONV_2D": (1, 2), "FULLY_CONNECTED": (1, 2), "TRANSPOSE_CONV": (1, 3)}
+WITH_BIAS = {
+    "CONV_2D": (1, 2),
+    "DEPTHWISE_CONV_2D": (1, 2),
+    "FULLY_CONNECTED": (1, 2),
+    "TRANSPOSE_CONV": (1, 3),
+}
 STEPS = 2**20  # what a channel's bias becomes, and with it its error
 
 

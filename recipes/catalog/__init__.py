@@ -5,6 +5,7 @@ MODULES = (
     "digits",
     "mnist",
     "mnist_canvas",
+    "mnist_compressed",
     "mnist_generation",
     "mnist_reconstruction",
     "mnist_representation",

@@ -4,7 +4,7 @@ All have one layer each way between 784 pixels and a code of 1,000 numbers, and 
 code from copying its input.
 """
 
-from recipes.recipe import Expected, Optimizer, Recipe, Regularization
+from recipes.recipe import Augmentation, Expected, Optimizer, Recipe, Regularization
 from recipes.registry import recipe
 
 
@@ -23,8 +23,16 @@ def sparse_mnist():
 
 @recipe
 def k_sparse_mnist():
-    """A k-sparse autoencoder: the 25 largest of 1,000 units in training, 75 of them at inference."""
-    return _representation("k_sparse_autoencoder", {"k": 25, "inference_k": 75}, at_least=0.975)
+    """A k-sparse autoencoder: of 1,000 units the 100 largest, of digits moved by up to a pixel and spoilt.
+
+    Chosen on 10,000 training images that neither the autoencoder nor the classifier had learnt: the classifier
+    knew 98.1 % of them, by codes of digits that are neither moved nor spoilt. In shorter trials on the same
+    images it knew 97.8 %, without the translation 97.7 %, without the offset either 97.2 %, and with 25 units
+    in training, 75 at inference and none of the three 96.9 %.
+    """
+    arguments = {"k": 100, "offset": 1.0, "dropout": 0.3}
+    moved = 0.05  # 1.4 pixels, to the nearest
+    return _representation("k_sparse_autoencoder", arguments, at_least=0.975, moved=moved)
 
 
 @recipe
@@ -41,7 +49,7 @@ def contractive_mnist():
     return _representation("contractive_autoencoder", {"weight": 0.1}, at_least=0.96, l2=1e-3)
 
 
-def _representation(model, arguments, at_least, l2=0.0):
+def _representation(model, arguments, at_least, l2=0.0, moved=0.0):
     return Recipe(
         model=model,
         arguments={"code": 1000, **arguments},
@@ -50,6 +58,7 @@ def _representation(model, arguments, at_least, l2=0.0):
         epochs=10,
         batch_size=128,
         optimizer=Optimizer(name="adam", learning_rate=2e-3, schedule="cosine", warmup=0.05),
+        augmentation=Augmentation(translation=(moved, moved)),
         regularization=Regularization(l2=l2),
         validation=0.05,
         expected=Expected(metric="probe_accuracy", value=at_least),

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from recipes.cli import exporting, files, listing, predicting, running
+from recipes.cli import exporting, files, listing, predicting, running, targets
 from recipes.cli.guard import guarded
 
 app = typer.Typer(
@@ -31,6 +31,8 @@ for _name, _verb in {
     "train": running.train,
     "evaluate": files.evaluate,
     "export": exporting.export,
+    "targets": targets.targets,
+    "check": targets.check,
     "benchmark": files.benchmark,
     "predict": predicting.predict,
 }.items():

@@ -49,7 +49,7 @@ def predictor(target, recipe):
     if target.suffix == ".tflite":
         import export
 
-        with _naming(existing(target)):
+        with naming(existing(target)):
             return chosen, export.load(target)
     model = (
         rundir.load_model(existing(target)) if target.suffix == ".keras" else rundir.open_run(target).model()
@@ -68,7 +68,7 @@ def inputs_of(predict):
 
 
 @contextlib.contextmanager
-def _naming(file):
+def naming(file):
     """An `export.InvalidFile` within the block says which file it is about."""
     import export
     from recipes.errors import RecipeError
@@ -140,7 +140,7 @@ def benchmark(
 
     measured = []
     for file in files:
-        with _naming(existing(file)):
+        with naming(existing(file)):
             measured.append((file, export.benchmark(file, threads=threads, runs=runs, warmup=warmup)))
     if as_json:
         output.print_json([{"file": str(f), **dataclasses.asdict(m)} for f, m in measured])

@@ -111,14 +111,15 @@ def _judged(recipe, example, given, threshold):
 
 def _threshold(target):
     """The threshold that was measured for a file or a run; `None` where its report is not there."""
+    import export
     from recipes import rundir
 
     report, metrics = target.with_name("report.json"), target / "metrics.json"
     if metrics.is_file():
         return rundir.read_json(metrics)["test"].get("threshold")
     if target.suffix == ".tflite" and report.is_file():
-        found = {file["file"]: file["metrics"] for file in rundir.read_json(report)["files"]}
-        return found.get(target.name, {}).get("threshold")
+        found = export.load_report(target.parent, only=[target.name]).files
+        return next((f.metrics.get("threshold") for f in found if f.file == target.name), None)
     return None
 
 

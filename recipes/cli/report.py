@@ -29,10 +29,12 @@ def print_report(report, folder, problems=None):
         [_row(file, metric) for file in report.files],
         caption=_caption(report),
     )
+    from export.remarks import quantised
+
     problems = report.problems if problems is None else problems
     for problem in problems:
         output.say(problem, "missed ", "bold red")
-    for note in report.notes:
+    for note in (*report.notes, *(text for file in report.files for text in quantised(file))):
         output.say(note)
     if not problems:
         output.say("", "Every file agrees with the Keras model and meets its bar.", "green")

@@ -21,9 +21,9 @@ def compared(path, columns):
     for (title, rows), column in zip(columns.items(), axes.T, strict=True):
         for pictures, axis in zip(rows.values(), column, strict=True):
             _show(axis, _strip(pictures))
-        column[0].set_title(title, fontsize=9)
+        column[0].set_title(title.capitalize(), fontsize=9)
     for label, axis in zip(first, axes[:, 0], strict=True):
-        axis.set_ylabel(label, rotation=0, ha="right", va="center", fontsize=8)
+        axis.set_ylabel(label.capitalize(), rotation=0, ha="right", va="center", fontsize=8)
     plots.save(figure, path)
 
 
@@ -41,7 +41,8 @@ def details(path, versions):
         for (title, pictures), axis in zip(versions.items(), row, strict=True):
             _show(axis, pictures[i][place])
             ratio = psnr(originals[i : i + 1], pictures[i : i + 1])[0]
-            axis.set_title(title if pictures is originals else f"{title}, {ratio:.2f} dB", fontsize=8)
+            marks = "" if pictures is originals else f", {ratio:.2f} dB"
+            axis.set_title(f"{title.capitalize()}{marks}", fontsize=8)
     plots.save(figure, path)
 
 

@@ -21,7 +21,8 @@ and, where a task needs them,
 - `degradation(recipe)`, Keras layers between the target and the model's input in training;
 - `learnt(recipe, data)`, indices of the training split's examples that may be learnt, if not all; a
   `RecipeError` where the recipe's values and the data do not fit;
-- `SIGNATURES`, those that `score` asks a file for, if not all: a file with these alone is scored too;
+- `SIGNATURES`, those that `score` asks a file for, if not all: a file with these alone is scored too. One
+  that ends in `*` stands for all that begin so, as many as the model has;
 - `CONDITIONAL = True`: the model takes `{"image": …, "label": …}`.
 """
 

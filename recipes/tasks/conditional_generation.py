@@ -6,9 +6,27 @@ As `recipes.tasks.generation`, with a model whose parts all take the label.
 import numpy as np
 
 from recipes.tasks import generation
-from recipes.tasks.generation import BARS, HEADLINE, HIGHER_IS_BETTER, RECONSTRUCTS, loss, metrics, reference
+from recipes.tasks.generation import (
+    BARS,
+    HEADLINE,
+    HIGHER_IS_BETTER,
+    RECONSTRUCTS,
+    SIGNATURES,
+    loss,
+    metrics,
+    reference,
+)
 
-__all__ = ["BARS", "HEADLINE", "HIGHER_IS_BETTER", "RECONSTRUCTS", "loss", "metrics", "reference"]
+__all__ = [
+    "BARS",
+    "HEADLINE",
+    "HIGHER_IS_BETTER",
+    "RECONSTRUCTS",
+    "SIGNATURES",
+    "loss",
+    "metrics",
+    "reference",
+]
 
 CONDITIONAL = True
 

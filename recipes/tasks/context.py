@@ -13,10 +13,12 @@ class Context:
     Attributes:
         recipe: A `recipes.recipe.Recipe`.
         data: A `recipes.data.prepared.Prepared`.
+        progress: Called as `progress(stage, done, total)` by what takes long, or `None`.
     """
 
     recipe: object
     data: object
+    progress: object = None
 
     @functools.cached_property
     def train(self):

@@ -13,6 +13,7 @@ from recipes.tasks.likelihood import log_likelihoods
 
 HEADLINE, HIGHER_IS_BETTER, RECONSTRUCTS = "negative_elbo", False, True
 BARS = {"int8": (1.0, False), "float16": (0.001, True)}  # a nat; a thousandth
+SIGNATURES = ("encode", "decode", "prior*")
 NOISE_SEED = 0  # every file is scored with the same noise
 
 
@@ -63,7 +64,7 @@ def reference(model, context, metrics):
     samples = context.recipe.evaluation.importance_samples
     test = context.images(context.data.test.take(range(len(context.data.test.y))))
     return {
-        "negative_log_likelihood": float(-log_likelihoods(model, test, samples).mean()),
+        "negative_log_likelihood": float(-log_likelihoods(model, test, samples, context.progress).mean()),
         "importance_samples": float(samples),
         "independent_pixels_nats": independent_pixels(context),
     }

@@ -12,13 +12,14 @@ _AT_ONCE = 4096  # codes that one call decodes
 _SEED = 20160101  # every model is asked with the same noise
 
 
-def log_likelihoods(model, inputs, samples):
+def log_likelihoods(model, inputs, samples, progress=None):
     """The estimate for each image, in nats: `(n,)`.
 
     Args:
         model: A `VariationalAutoencoder` of the zoo.
         inputs: What it takes: images `(n, h, w, c)`, or a dict with them and their labels.
         samples: Codes an image.
+        progress: Called as `progress(stage, done, total)`, in images.
     """
     from scipy.special import logsumexp
 
@@ -30,6 +31,8 @@ def log_likelihoods(model, inputs, samples):
         given = keras.tree.map_structure(lambda part, chosen=chosen: part[chosen.start : chosen.stop], inputs)
         weights = _weights(weigher, given, _noise(chosen, samples, model.noise))
         estimates.append(logsumexp(weights, axis=1) - np.log(samples))
+        if progress:
+            progress("comparing", chosen.stop, total)
     return np.concatenate(estimates)
 
 

@@ -68,18 +68,25 @@ def reference(model, context, metrics):
     """`pca_squared_error`: test examples through as many principal components as the code has numbers.
 
     The components are those of the examples that are learnt. `relative_to_pca` is the model's squared
-    error as a share of it. Nothing where there are not as many components.
+    error as a share of it. Nothing where there are not as many components, and for codes that are no row of
+    numbers: choices, entries of a codebook, distributions.
     """
     from sklearn.decomposition import PCA
 
-    code, test = math.prod(model.encoder.output_shape[1:]), context.data.test
-    if code >= min(context.train.size, math.prod(test.x.shape[1:])):
+    code, test = _width(model.encoder.output), context.data.test
+    if not 0 < code < min(context.train.size, math.prod(test.x.shape[1:])):
         return {}
     subsets = (context.train, test.take(range(len(test.x))))
     train, test = (context.images(s).reshape(s.size, -1) for s in subsets)
     pca = PCA(code, random_state=0).fit(train)
     error = float(squared_errors(test, pca.inverse_transform(pca.transform(test))).mean())
     return {"pca_squared_error": error, "relative_to_pca": metrics["squared_error"] / error}
+
+
+def _width(code):
+    """How many numbers a code `(n, width)` has; 0 of any other."""
+    row = not isinstance(code, dict) and len(code.shape) == 2 and keras.backend.is_float_dtype(code.dtype)
+    return code.shape[1] if row else 0
 
 
 def scale(x):

@@ -11,22 +11,34 @@ import numpy as np
 from recipes import files, tasks
 from recipes.data import augmentation, feeding
 from recipes.errors import TrainingError
-from recipes.training import batch_norm, checkpoints, optimizer, pretraining, regularization, stopping
+from recipes.training import (
+    batch_norm,
+    checkpoints,
+    compressing,
+    optimizer,
+    pretraining,
+    regularization,
+    stopping,
+)
 from recipes.training.trainee import Trainee
 
 
-def compile_trainee(recipe, model, steps_per_epoch, seed, shape=None):
+def compile_trainee(recipe, model, steps_per_epoch, seed, shape=None, teaching=None):
     """`model` behind the recipe's augmentation, compiled for the task, all variables built.
 
-    `shape` is that of one example of the data, where it is not that of the model's input.
+    `shape` is that of one example of the data, where it is not that of the model's input; `teaching` a
+    `recipes.training.teaching.Teaching` or `None`.
     """
     task = tasks.get(recipe.task)
+    if teaching:
+        teaching.check(model)
     trainee = Trainee(
         model,
         augmentation.layers(recipe.augmentation, seed),
         task.RECONSTRUCTS,
         augmentation.mixing(recipe.augmentation, seed),
         tasks.degradation(recipe),
+        teaching,
     )
     trainee.compile(
         optimizer=optimizer.build(recipe.optimizer, steps_per_epoch * recipe.epochs),
@@ -40,7 +52,7 @@ def compile_trainee(recipe, model, steps_per_epoch, seed, shape=None):
     return trainee
 
 
-def fit(recipe, model, data, seed, folder, progress=None):
+def fit(recipe, model, data, seed, folder, progress=None, teaching=None):
     """Train `model`, writing `history.csv` and `checkpoints/` under `folder` after every epoch.
 
     Goes on from the newest checkpoint under `folder` where there is one. With early stopping the model
@@ -55,7 +67,8 @@ def fit(recipe, model, data, seed, folder, progress=None):
     context = tasks.Context(recipe, data)
     train, validation, conditional = context.train, context.validation, tasks.conditional(recipe)
     size = min(recipe.batch_size, train.size)
-    trainee = compile_trainee(recipe, model, train.size // size, seed, data.shape)
+    steps = train.size // size
+    trainee = compile_trainee(recipe, model, steps, seed, data.shape, teaching)
     variables = [*trainee.variables, *trainee.optimizer.variables]
     epoch, history = checkpoints.restore(folder / "checkpoints", variables)
     patience = recipe.regularization.early_stopping
@@ -63,8 +76,12 @@ def fit(recipe, model, data, seed, folder, progress=None):
         pretraining.pretrain(context, model, progress)
     if epoch < recipe.epochs and not stopping.due(history, patience):
         for _ in range(epoch):  # Keras shuffles the batches with Python's generator, once an epoch
-            random.shuffle(list(range(train.size // size)))
-        with batch_norm.fused(model), regularization.applied(model, recipe.regularization):
+            random.shuffle(list(range(steps)))
+        with (
+            batch_norm.fused(model),
+            regularization.applied(model, recipe.regularization),
+            compressing.applied(recipe, model, trainee, steps * recipe.epochs) as compressors,
+        ):
             trainee.fit(
                 feeding.Batches(train, size, shuffle=seed, epoch=epoch, conditional=conditional),
                 validation_data=feeding.Batches(
@@ -73,11 +90,13 @@ def fit(recipe, model, data, seed, folder, progress=None):
                 initial_epoch=epoch,
                 epochs=recipe.epochs,
                 callbacks=[
+                    *compressors,
                     _Keeper(folder, variables, history, patience),
                     *([_Reporter(recipe, progress)] if progress else []),
                 ],
                 verbose=0,
             )
+    compressing.settle(recipe, model)
     if patience:
         checkpoints.restore_epoch(folder / "checkpoints", stopping.best_epoch(history), variables)
     return history

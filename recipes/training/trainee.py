@@ -15,14 +15,17 @@ class Trainee(keras.Model):
             `{"images": …, "labels": …}`. The loss then gets labels `(n, classes)`; the metrics get the
             class with the largest share.
         degradation: Keras layers between the target and the model's input, in evaluation too.
+        teaching: A `recipes.training.teaching.Teaching` that sees what the model sees in training, or `None`.
 
     Where it is called with `{"image": …, "label": …}`, so is the model.
     """
 
-    def __init__(self, model, augmentation=(), reconstructs=False, mixing=(), degradation=()):
+    def __init__(
+        self, model, augmentation=(), reconstructs=False, mixing=(), degradation=(), teaching=None
+    ):
         super().__init__(name="trainee")
         self.model, self.augmentation, self.reconstructs = model, list(augmentation), reconstructs
-        self.mixing, self.degradation = list(mixing), list(degradation)
+        self.mixing, self.degradation, self.teaching = list(mixing), list(degradation), teaching
 
     def build(self, input_shape):
         # At rest, they are not all called with the first images.
@@ -35,26 +38,34 @@ class Trainee(keras.Model):
             images = layer(images, training=training)
         if training and self.mixing:
             images, shares = self._mixed(images)
-            return {"output": self.model(images, training=training), "shares": shares}
+            return self._taught({"output": self.model(images, training=training), "shares": shares}, images)
         seen = images
         for layer in self.degradation:
             seen = layer(seen, training=training)
         if isinstance(inputs, dict):
             seen = {**inputs, "image": seen}
         output = self.model(seen, training=training)
-        return {"output": output, "target": images} if self.reconstructs else output
+        output = {"output": output, "target": images} if self.reconstructs else output
+        return self._taught(output, seen) if training else output
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+        y_pred, taught = _apart(y_pred)
         y, y_pred = self._aimed(y, y_pred)
 
         def loss(output):
             return super(Trainee, self).compute_loss(x, y, output, sample_weight, training=training)
 
         if hasattr(self.model, "total_loss"):  # with heads that exist in training only
-            return self.model.total_loss(y_pred, loss, self.losses)
-        return loss(y_pred)
+            hard = self.model.total_loss(y_pred, loss, self.losses)
+        else:
+            hard = loss(y_pred)
+        if taught is None:
+            return hard
+        penalties = sum(ops.sum(penalty) for penalty in self.losses)
+        return self.teaching.loss(hard, penalties, _logits(y_pred), taught)
 
     def compute_metrics(self, x, y, y_pred, sample_weight=None):
+        y_pred, _ = _apart(y_pred)
         mixed = _is_mixed(y_pred)
         y, y_pred = self._aimed(y, y_pred)
         y = ops.argmax(y, axis=-1) if mixed else y
@@ -67,6 +78,10 @@ class Trainee(keras.Model):
             mixed = layer(mixed, training=True)
         return mixed["images"], mixed["labels"]
 
+    def _taught(self, output, seen):
+        """The output, with what the teacher makes of the same images where there is one."""
+        return {"own": output, "taught": self.teaching(seen)} if self.teaching else output
+
     def _aimed(self, y, y_pred):
         if _is_mixed(y_pred):
             output = y_pred["output"]
@@ -78,6 +93,13 @@ class Trainee(keras.Model):
 def _logits(output):
     """The model's own output, without that of heads that exist in training only."""
     return output["logits"] if isinstance(output, dict) and "logits" in output else output
+
+
+def _apart(y_pred):
+    """The model's part of an output, and the teacher's or `None`."""
+    if isinstance(y_pred, dict) and "taught" in y_pred:
+        return y_pred["own"], y_pred["taught"]
+    return y_pred, None
 
 
 def _is_mixed(y_pred):

@@ -150,7 +150,7 @@ def converted(builder):
     """A net with a file of every precision in `files`; tests must leave it as it is."""
     made = build(builder)
     made.files = export.convert(
-        made.model, calibration=made.calibration, signatures=made.signatures
+        made.model, export.PRECISIONS, made.calibration, made.signatures
     )
     return made
 

@@ -43,10 +43,11 @@ def exported(classifier, tmp_path_factory):
 
 def test_everything_is_there_and_nothing_else(exported):
     folder, report = exported
-    names = {f"{precision}.tflite" for precision in export.PRECISIONS}
-    assert set(os.listdir(folder)) == {*names, "saved_model", "report.json", "report.md"}
+    names = {f"{p}.{kind}" for p in export.DEFAULT_PRECISIONS for kind in ("tflite", "json")}
+    reports = {"report.json", "report.md", "report.html"}
+    assert set(os.listdir(folder)) == {*names, *reports, "saved_model"}
     assert report.passed, report.problems
-    assert [file.precision for file in report.files] == list(export.PRECISIONS)
+    assert [file.precision for file in report.files] == list(export.DEFAULT_PRECISIONS)
 
 
 def test_the_files_are_those_that_were_checked_and_measured(exported, classifier):
@@ -96,7 +97,7 @@ def test_the_markdown_is_a_table_with_its_explanation(exported):
     folder, report = exported
     text = (folder / "report.md").read_text()
     rows = [line for line in text.splitlines() if line.startswith("| `")]
-    assert len(rows) == len(export.PRECISIONS)
+    assert len(rows) == len(export.DEFAULT_PRECISIONS)
     assert all(line.count("|") == rows[0].count("|") for line in rows)
     assert "48 random images, seed 1" in text
     assert report.files[0].benchmark.device in text

@@ -21,8 +21,9 @@ TIGHT = {
     "dynamic_int8": 0.03,
     "int8": 0.05,
     "int16x8": 0.03,
+    "int4": 0.3,
 }
-INTEGERS = {"int8": "int8", "int16x8": "int16"}
+INTEGERS = {"int8": "int8", "int16x8": "int16", "int4": "int8"}
 precisions = pytest.mark.parametrize("precision", export.PRECISIONS)
 
 
@@ -204,7 +205,7 @@ x = keras.layers.LayerNormalization(name="norm")(x)
 outputs = {name: keras.layers.Conv2D(2, 1, name=name)(x) for name in ("second", "first")}
 model = keras.Model(image, outputs, name="net")
 samples = numpy.random.default_rng(0).random((16, 8, 8, 3), numpy.float32)
-files = export.convert(model, calibration=[samples])
+files = export.convert(model, export.PRECISIONS, calibration=[samples])
 for precision, content in files.items():
     print(precision, hashlib.sha256(content).hexdigest())
 """

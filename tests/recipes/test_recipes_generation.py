@@ -1,5 +1,7 @@
 """Generation: bounds and likelihoods against densities written out in NumPy, and the pictures."""
 
+import dataclasses
+
 import keras
 import numpy as np
 import pytest
@@ -119,7 +121,10 @@ def test_likelihood_comes_to_the_integral():
 def test_reference_says_with_how_many_samples(test_split, context_of):
     model = zoo.create("vae", **SIZE, code=3)
     context = context_of(test_split, test_split, "vae_mnist", **{"evaluation.importance_samples": 12})
-    found = tasks.get("generation").reference(model, context, {})
+    told = []
+    heard = dataclasses.replace(context, progress=lambda *what: told.append(what))
+    found = tasks.get("generation").reference(model, heard, {})
+    assert told == [("comparing", 24, 24)]
     assert found["importance_samples"] == 12
     images = context.images(context.data.test.take(range(24)))
     expected = -likelihood.log_likelihoods(model, images, 12).mean()

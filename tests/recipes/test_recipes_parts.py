@@ -113,6 +113,26 @@ def test_a_task_that_does_not_say_asks_for_all():
     assert parts.choose(model, object(), ("reconstruct", "encode", "decode")).scored
 
 
+def test_generation_asks_for_the_codes_on_the_way_down():
+    sizes = {"input_shape": (8, 8, 1), "hidden": "dense", "units": 8}
+    model, ladder = zoo.create("vae", **sizes, code=3), zoo.create("ladder_vae", **sizes, codes=(3, 2, 2))
+    for name in ("generation", "conditional_generation"):
+        task, ends = tasks.get(name), ("encode", "decode")
+        assert parts.choose(model, task, ends).scored
+        assert not parts.choose(model, task, ("encode", "reconstruct", "sample")).scored
+        (note,) = parts.choose(ladder, task, (*ends, "prior2")).notes
+        assert "asks for prior1 too" in note
+        assert parts.choose(ladder, task, (*ends, "prior1", "prior2")).scored
+
+
+def test_a_file_of_what_is_asked_for_is_scored(run, edgezoo):
+    report = pipeline.export_files(run, ("float32",), signatures=("encode", "decode"))
+    assert not report.notes
+    scored = answers(edgezoo("evaluate", run.path / "export-decode-encode" / "float32.tflite", "--json"))
+    assert scored["test"] == pytest.approx(report.file("float32").metrics)
+    assert scored["test"]["negative_elbo"] > 0
+
+
 def test_a_model_without_named_parts():
     model = zoo.create("lenet1")
     assert parts.choose(model, object()) == parts.Part(None)

@@ -38,8 +38,10 @@ def test_run_directory_explains_itself(finished_run):
         "labels.txt",
     ):
         assert (path / name).stat().st_size > 0
-    assert {f.name for f in (path / "export").iterdir()} == NAMES | {
+    sidecars = {name.replace(".tflite", ".json") for name in NAMES}
+    assert {f.name for f in (path / "export").iterdir()} == NAMES | sidecars | {
         "saved_model",
+        "report.html",
         "report.json",
         "report.md",
     }
@@ -93,13 +95,15 @@ def test_finished_run_is_not_done_again(run_copy, edgezoo):
     assert {f: f.stat().st_mtime_ns for f in run_copy.rglob("*") if f.is_file()} == before
 
 
-@pytest.mark.parametrize("loss", ["missing", "changed", "report"])
+@pytest.mark.parametrize("loss", ["missing", "changed", "report", "sidecar"])
 def test_what_is_missing_is_seen(run_copy, loss):
     run = rundir.open_run(run_copy)
     assert pipeline.exported(run).file("int8").contents.sha256 == digests(run_copy)["int8.tflite"]
     file = run_copy / "export" / "int8.tflite"
     if loss == "missing":
         file.unlink()
+    elif loss == "sidecar":
+        file.with_suffix(".json").write_text("{}")
     elif loss == "changed":
         file.write_bytes(file.read_bytes() + b"\0")
     else:
@@ -122,6 +126,7 @@ def test_nothing_is_written_where_something_cannot_be_used(tmp_path):
         ({"arguments.clases": 3}, "'classes'"),
         ({"arguments.classes": -3}, "classes"),
         ({"arguments.dropout": "often"}, "dropout"),
+        ({"pretraining.kind": "rbm"}, "pretraining.kind=rbm"),
     ]:
         with pytest.raises(recipes.RecipeError, match=word):
             recipes.run("lenet5_digits", out=tmp_path / "run", **values)

@@ -115,13 +115,17 @@ def test_structural_similarity_of_other_data_is_refused(shape):
         similarity.ssim(np.zeros(shape), np.zeros(shape))
 
 
+def with_code(code):
+    return types.SimpleNamespace(encoder=types.SimpleNamespace(output=code))
+
+
 @pytest.mark.parametrize("kind", [np.uint8, np.float32])
 def test_pca_against_the_singular_value_decomposition(images, kind, context_of):
     """Of what is learnt, without what validation holds back."""
     stored = (255 * images).astype(np.uint8) if kind == np.uint8 else images
     train, test = Split(stored[:18], np.arange(18) % 2), Split(stored[18:], np.zeros(6))
     context = context_of(train, test, validation=0.2)
-    model = types.SimpleNamespace(encoder=types.SimpleNamespace(output_shape=(None, 5)))
+    model = with_code(keras.KerasTensor((None, 5)))
     reference = tasks.get("reconstruction").reference(model, context, {"squared_error": 3.0})
     learnt = Split(stored[context.train.indices], None)
     assert len(learnt.x) == 14
@@ -133,11 +137,21 @@ def test_pca_against_the_singular_value_decomposition(images, kind, context_of):
     assert reference["relative_to_pca"] == pytest.approx(3.0 / error, rel=1e-3)
 
 
-def test_codes_as_wide_as_the_image_have_no_components_to_compare_with(images, context_of):
+@pytest.mark.parametrize(
+    "code",
+    [
+        keras.KerasTensor((None, 64)),
+        keras.KerasTensor((None, 4, 3)),
+        keras.KerasTensor((None, 2, 2, 3)),
+        keras.KerasTensor((None, 5), dtype="int32"),
+        {"mean": keras.KerasTensor((None, 5)), "log_variance": keras.KerasTensor((None, 5))},
+    ],
+    ids=["as wide as the image", "choices", "map", "whole numbers", "distribution"],
+)
+def test_codes_without_components_to_compare_with(images, context_of, code):
     split = Split(np.repeat(images, 4, axis=0), np.arange(96) % 2)
-    model = types.SimpleNamespace(encoder=types.SimpleNamespace(output_shape=(None, 64)))
     context = context_of(split, split)
-    assert tasks.get("reconstruction").reference(model, context, {"squared_error": 3.0}) == {}
+    assert tasks.get("reconstruction").reference(with_code(code), context, {"squared_error": 3.0}) == {}
 
 
 @pytest.fixture(scope="module")

@@ -103,9 +103,36 @@ def test_autoencoder_codes_by_so_many_units(shape):
     np.testing.assert_allclose(model.decoder(model.encoder(examples)), model(examples), atol=1e-6)
 
 
-def test_autoencoder_refuses_a_k_above_its_code():
-    with pytest.raises(ValueError, match="k=31"):
-        zoo.create("k_sparse_autoencoder", code=30, k=31)
+def test_offset_lowers_what_is_kept():
+    sizes = {"input_shape": (6, 5, 1), "code": 30, "k": 4, "inference_k": 7}
+    plain, lowered = (zoo.create("k_sparse_autoencoder", **sizes, offset=offset) for offset in (0, 0.75))
+    lowered.set_weights(plain.get_weights())
+    examples = np.random.default_rng(0).random((5, 6, 5, 1), dtype="float32")
+    for training in (False, True):
+        codes, lower = (np.asarray(m.encoder(examples, training=training)) for m in (plain, lowered))
+        np.testing.assert_allclose(lower, np.where(codes == 0, 0, codes - 0.75), atol=1e-5)
+
+
+def test_dropout_spoils_the_image_in_training_alone():
+    sizes = {"input_shape": (6, 5, 1), "code": 30, "k": 4}
+    model = zoo.create("k_sparse_autoencoder", **sizes, dropout=0.5)
+    examples = np.random.default_rng(0).random((5, 6, 5, 1), dtype="float32")
+    np.testing.assert_allclose(model(examples), model.decoder(model.encoder(examples)), atol=1e-6)
+    spoilt = keras.Model(model.inputs, model.get_layer("image_dropout").output)
+    np.testing.assert_array_equal(spoilt(examples), examples)
+    lost = np.mean(np.asarray(spoilt(np.ones((400, 6, 5, 1), "float32"), training=True)) == 0)
+    assert lost == pytest.approx(0.5, abs=0.03)
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [({"k": 31}, "k=31"), ({"offset": -0.1}, "offset=-0.1"), ({"offset": float("nan")}, "offset=nan")]
+    + [({"offset": "1"}, "offset='1'"), ({"dropout": 1.0}, "dropout=1.0")],
+    ids=str,
+)
+def test_autoencoder_refuses_arguments(given, said):
+    with pytest.raises(ValueError, match=said):
+        zoo.create("k_sparse_autoencoder", code=30, **{"k": 4, **given})
 
 
 @needs_tensorflow

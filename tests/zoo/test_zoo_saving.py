@@ -19,8 +19,8 @@ report = {}
 for name in names:
     model = keras.saving.load_model(f"{folder}/{name}.keras", safe_mode=True)
     inputs = dict(np.load(f"{folder}/{name}.inputs.npz"))
-    outputs = model.predict_on_batch(inputs if len(inputs) > 1 else inputs.popitem()[1])
-    error = abs(outputs - np.load(f"{folder}/{name}.outputs.npy")).max()
+    outputs = model(inputs if len(inputs) > 1 else inputs.popitem()[1], training=False)
+    error = abs(keras.ops.convert_to_numpy(outputs) - np.load(f"{folder}/{name}.outputs.npy")).max()
     report[name] = [type(model).__name__, float(error)]
 print(json.dumps(report))
 """

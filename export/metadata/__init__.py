@@ -1,0 +1,1 @@
+"""What a file says about itself: labels, input normalisation, author, licence and recipe."""
