@@ -46,6 +46,7 @@ def export_model(
     bars=None,
     name=None,
     notes=(),
+    advice=None,
     metadata=None,
     threads=1,
     runs=50,
@@ -73,6 +74,8 @@ def export_model(
         bars: None, or a mapping from precision to the `Bar` its file has to meet.
         name: What to call it in the report; the model's name by default.
         notes: Sentences for the report that only the caller knows, such as why there is no score.
+        advice: None, or a mapping from operators to what to take in the place of a model that has them, where
+            they make a file slow here; a general remedy by default.
         metadata: None, or the `Metadata` that is written into every file and the JSON beside it.
         threads, runs: For the latency, see `benchmark`.
         progress, timeout: See `convert`.
@@ -95,6 +98,7 @@ def export_model(
         parts=parts,
         name=name or model.name,
         notes=tuple(notes),
+        advice=dict(advice or {}),
         metadata=metadata,
         precisions=precisions,
         calibration=calibration,
@@ -119,6 +123,7 @@ class _Work:
     parts: dict
     name: str
     notes: tuple
+    advice: dict
     metadata: object
     precisions: tuple
     calibration: object
@@ -176,6 +181,7 @@ class _Work:
             refused=refused,
             required=tuple(self.bars),
             notes=self.notes,
+            advice=self.advice,
             calibration=self.described_calibration(),
             environment=versions(),
             sha256=digests(folder),
@@ -219,7 +225,7 @@ class _Work:
                 float_file=None if base is content else base,
                 keep_float=how.kept_float if how else (),
             ),
-            benchmark=benchmark(content, timeout=self.timeout, **self.measuring),
+            benchmark=benchmark(content, timeout=self.timeout, profile=True, **self.measuring),
             metrics=metrics,
             difference={name: value - reference[name] for name, value in metrics.items()},
             verdict=judge(bar, metrics, reference) if bar else None,

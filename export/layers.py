@@ -53,6 +53,8 @@ def select(content, patterns, option="keep_float"):
     Raises:
         InvalidInput: No operator comes from a layer of one of these names.
     """
+    if not patterns:
+        return {}
     model = flatbuffer.parse(content)
     operators = {
         graph.tensors[operator.outputs[0]].name.decode(): names_of(model, graph, operator)

@@ -2,8 +2,7 @@
 
 from .choosing import choose
 from .remarks import compressed, quantised
-
-SLOWER = 1.05
+from .slowness import slower
 
 
 def to_markdown(report):
@@ -52,31 +51,16 @@ def _metric(file, name):
 def remarks(report):
     """What stands out, a sentence or two each."""
     refused = [f"`{name}` was not made: {reason}" for name, reason in report.refused.items()]
-    return [*report.notes, *_slower(report), *_float_parts(report), *_numbers(report), *refused]
-
-
-def _slower(report):
-    """Files that take longer than float32 here, and the operators that cut their graph."""
-    base = report.file("float32").benchmark
-    for file in report.files:
-        ratio = file.benchmark.median_ms / base.median_ms
-        if file.precision == "float32" or ratio < SLOWER:
-            continue
-        text = f"`{file.file}` is slower than `float32.tflite` on this machine, {ratio:.2f} times."
-        cut = file.benchmark.undelegated
-        if not file.benchmark.partitions:
-            text += " XNNPACK takes no part of its graph."
-        elif file.benchmark.partitions > base.partitions and cut:
-            names = ", ".join(f"{name} ({count})" for name, count in cut.items())
-            text += f" XNNPACK takes its graph in {file.benchmark.partitions} parts, cut by {names}."
-        yield text
+    return [*report.notes, *slower(report), *_float_parts(report), *_numbers(report), *refused]
 
 
 def _float_parts(report):
     for file in report.files:
         if file.precision == "int16x8" and file.contents.float_operators:
             names = ", ".join(f"{name} ({n})" for name, n in file.contents.float_operators.items())
-            yield f"`{file.file}` computes in float in {names}: there is no int16 kernel."
+            kept = file.quantization is not None and file.quantization.kept_float
+            reason = "some were kept so, others" if kept else "there is no int16 kernel"
+            yield f"`{file.file}` computes in float in {names}: {reason}{' have no int16 kernel' if kept else ''}."
 
 
 def _numbers(report):

@@ -25,6 +25,8 @@ def through_tensorflow(model, parts, directory, timeout=TIMEOUT):
         ExportError: The other process failed.
         InvalidInput: It could not find the model's own layers or its signatures.
     """
+    from .signatures import flat_inputs
+
     names = None if list(parts.values()) == [model] or len(parts) == 1 else list(parts)
     if names and not set(names) <= set(getattr(model, "signatures", ())):
         raise InvalidInput(
@@ -39,6 +41,7 @@ def through_tensorflow(model, parts, directory, timeout=TIMEOUT):
             "model": str(file),
             "modules": _modules(model),
             "signatures": names or {"only": next(iter(parts))},
+            "inputs": [] if names else list(flat_inputs(only)),
             "directory": str(directory),
         }
         _run(request, model.name, timeout)
@@ -93,6 +96,8 @@ def write():
     for module in request["modules"]:
         importlib.import_module(module)
     model = keras.saving.load_model(request["model"], compile=False)
+    for tensor, name in zip(keras.tree.flatten(model.input), request["inputs"], strict=False):
+        tensor.name = name  # loading gives inputs without a name another one
     names = request["signatures"]
     parts = (
         {names["only"]: model}

@@ -68,7 +68,8 @@ class Report:
     """A whole export.
 
     `refused` maps each precision that could not be made to the reason; that is a problem only where
-    a bar was set for it, and then `required` names it. `notes` are the caller's own remarks. `sha256` holds
+    a bar was set for it, and then `required` names it. `notes` are the caller's own remarks, `advice`
+    maps operators that make a file slow to what this caller's users can take instead. `sha256` holds
     the digest of every file of the export but the reports, by its path.
     """
 
@@ -79,6 +80,7 @@ class Report:
     calibration: Calibration | None
     environment: Mapping[str, str]
     notes: tuple[str, ...] = ()
+    advice: Mapping[str, str] = field(default_factory=dict)
     sha256: Mapping[str, str] = field(default_factory=dict)
 
     @property

@@ -87,101 +87,25 @@ def predict(request, stage):
 
 
 def compare(request, stage):
-    """A file with its float file, tensor by tensor; see `tracing.py`, which lies beside this one."""
-    import runpy
-
-    module = runpy.run_path(os.path.join(os.path.dirname(os.path.abspath(__file__)), "tracing.py"))
-    return module["compare"](request, stage)
+    """A file with its float file, tensor by tensor; see `tracing.py`."""
+    return beside("tracing")["compare"](request, stage)
 
 
 def measure(request, stage):
-    """Latencies of the main signature in milliseconds, and the memory it took to load and run.
-
-    The baseline is the memory after the imports, with NumPy and LiteRT loaded.
-    """
-    import time
-
-    import numpy as np
-    from ai_edge_litert.interpreter import Interpreter
-
-    generator = np.random.default_rng(0)
-    before = restart_peak_memory()
-    stage("loading the file in LiteRT")
-    interpreter = Interpreter(model_path=request["file"], num_threads=request["threads"])
-    interpreter.allocate_tensors()
-    for detail in interpreter.get_input_details():
-        interpreter.set_tensor(detail["index"], noise(generator, detail))
-    stage("running the file in LiteRT")
-    times = []
-    for _ in range(1 + request["warmup"] + request["runs"]):
-        start = time.perf_counter()
-        interpreter.invoke()
-        times.append(1e3 * (time.perf_counter() - start))
-    return {
-        "first": times[0],
-        "times": times[1 + request["warmup"] :],
-        "memory": max(0, peak_memory() - before),
-        **delegation(interpreter),
-    }
+    """What running a file takes; see `timing.py`."""
+    return beside("timing")["measure"](request, stage)
 
 
-def delegation(interpreter):
-    """Into how many parts XNNPACK cut the main graph, and which operators it left to LiteRT.
-
-    The interpreter lists the replaced operators next to the delegate's parts; what still runs is
-    found by walking back from the outputs.
-    """
-    nodes = interpreter._get_ops_details()
-    makers = {}
-    for node in nodes:
-        for tensor in node["outputs"]:
-            if node["op_name"] == "DELEGATE" or int(tensor) not in makers:
-                makers[int(tensor)] = node
-    ahead = [detail["index"] for detail in interpreter.get_output_details()]
-    running = {}
-    while ahead:
-        node = makers.get(ahead.pop())
-        if node is not None and node["index"] not in running:
-            running[node["index"]] = node["op_name"]
-            ahead.extend(int(tensor) for tensor in node["inputs"])
-    names = list(running.values())
-    left = {name: names.count(name) for name in sorted(names) if name != "DELEGATE"}
-    return {"partitions": names.count("DELEGATE"), "undelegated": left}
+def profile(request, stage):
+    """What running each of several files takes; see `timing.py`."""
+    return beside("timing")["profile"](request, stage)
 
 
-def noise(generator, detail):
-    """Standard normal floats, or integers over the whole range of a quantised tensor."""
-    import numpy as np
+def beside(name):
+    """What a script defines that lies beside this one."""
+    import runpy
 
-    shape, dtype = detail["shape"], np.dtype(detail["dtype"])
-    if dtype.kind == "f":
-        return generator.standard_normal(shape).astype(dtype)
-    if dtype.kind in "iu" and detail["quantization"][0]:
-        limits = np.iinfo(dtype)
-        return generator.integers(limits.min, limits.max, shape, dtype, endpoint=True)
-    return np.zeros(shape, dtype)
-
-
-def restart_peak_memory():
-    """Let the peak start again from the memory held now, if the system can; its bytes."""
-    try:
-        with open("/proc/self/clear_refs", "w") as switch:
-            switch.write("5")
-    except OSError:
-        pass
-    return peak_memory()
-
-
-def peak_memory():
-    """The largest resident memory so far, in bytes."""
-    try:
-        with open("/proc/self/status") as status:
-            return next(int(line.split()[1]) for line in status if line.startswith("VmHWM")) * 1024
-    except (OSError, StopIteration):
-        import resource
-
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        return peak if sys.platform == "darwin" else peak * 1024
+    return runpy.run_path(os.path.join(os.path.dirname(os.path.abspath(__file__)), f"{name}.py"))
 
 
 def read(path):
@@ -242,7 +166,7 @@ def main(jobs):
         reply(outcome)
 
 
-JOBS = {job.__name__: job for job in (compare, convert, measure, predict, quantize, run)}
+JOBS = {job.__name__: job for job in (compare, convert, measure, predict, profile, quantize, run)}
 
 if __name__ == "__main__":
     main(JOBS)

@@ -24,7 +24,7 @@ def export_files(
             which the task's headline on the validation split is within that distance of float32.
     """
     import export
-    from recipes import parts, quantizing, tasks
+    from recipes import parts, quantizing, tasks, variants
     from recipes.data import prepared
 
     recipe, model, task = run.recipe, run.model(), tasks.get(run.recipe.task)
@@ -58,6 +58,7 @@ def export_files(
         },
         name=", ".join((recipe.name, f"seed {recipe.seed}", *(part.models if signatures else ()))),
         notes=part.notes,
+        advice=variants.of(recipe.model),
         metadata=metadata_of(recipe, model, part, context.data, author, license),
         progress=progress,
         options=quantizing.options(recipe, changes),

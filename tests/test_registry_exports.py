@@ -6,6 +6,9 @@ import pytest
 import export
 import zoo
 from export import flatbuffer
+from export.awareness import integer_file
+from export.awareness.making import integer_source, twin
+from export.signatures import DEFAULT, named_models
 from recipes.untrained import inputs_of
 from zoo.registry import create_smallest
 
@@ -37,6 +40,23 @@ def test_no_file_needs_more_than_litert(exported):
         assert not contents.custom
         for signature in contents.signatures.values():
             assert {t.shape[0] for t in (*signature.inputs, *signature.outputs)} == {1}
+
+
+# Untrained, its outputs hardly depend on the input and every rounding shows.
+WITHIN_ONE = {"capsnet": 0.98, "convnext_v2": 0.7}
+
+
+def test_int8_does_what_its_quantisation_aware_twin_simulates(exported):
+    model, signatures, data, files = exported
+    name = next(iter(signatures or [DEFAULT]))
+    part = (signatures or {name: model})[name]
+    source = integer_source(files["float32"])
+    aware = twin(named_models(part)[DEFAULT], source, files["int8"], "int8", name)
+    batches = data[name] if signatures else data
+    found = export.simulation(aware, integer_file(aware), batches)
+    assert found.within_one >= WITHIN_ONE.get(model.name, 0.99)
+    if found.same_class is not None and model.name not in WITHIN_ONE:
+        assert found.same_class >= 0.998
 
 
 def test_int8_is_integers_throughout(exported):

@@ -7,7 +7,7 @@ import numpy as np
 
 from ..signatures import flat_inputs
 from .operator_layer import QuantizedOperator
-from .operators import MOVES, ROUNDING, TIED
+from .operators import MOVES, TIED
 from .ranges import HIGHEST, LOWEST, ActivationRange
 from .structure import source_of
 
@@ -77,9 +77,11 @@ class _Maker:
         if layer.bias is not None:
             values.append(self.scales[self.structure.group[source_of(operator)]])
         results = layer(values if len(values) > 1 else values[0])
-        for index, result in zip(operator.outputs, results if layer.several else [results], strict=True):
+        results = list(results) if isinstance(results, (list, tuple)) else [results]
+        facts = results[1:] if layer.bias is not None else self._facts(operator)
+        for index, result in zip(operator.outputs, results, strict=False):
             if not self._on_grid(operator, index):
-                result = self._rounded(index, result, name, operator.kind, self._summands(operator))
+                result = self._rounded(index, result, name, operator, facts)
             self.values[index] = result
 
     def _layer(self, operator, place, name):
@@ -149,16 +151,22 @@ class _Maker:
         same = computed and all(group[i] == group[index] for i in computed)
         return operator.kind in MOVES and bool(same) and not constants
 
-    def _summands(self, operator):
-        """What an addition of two activations adds, and their scales; see `ranges.added`."""
+    def _facts(self, operator):
+        """What the kernel of an operator computes with; None where it needs, or gets, none."""
         group = self.structure.group
-        if operator.kind not in SIGNS or not all(i in self.values and i in group for i in operator.inputs):
+        if not all(i in self.values and i in group for i in operator.inputs):
             return None
-        a, b = operator.inputs
-        scales = self.scales[group[a]], self.scales[group[b]] * SIGNS[operator.kind]
-        return [self.values[a], self.values[b], *scales]
+        values = [self.values[i] for i in operator.inputs]
+        scales = [self.scales[group[i]] for i in operator.inputs]
+        if operator.kind in SIGNS:
+            return [*values, scales[0], scales[1] * SIGNS[operator.kind]]
+        if operator.kind == "BATCH_MATMUL":
+            return [scales[0] * scales[1]]
+        if operator.kind == "LEAKY_RELU":
+            return [*values, *scales, scales[0] * 0.0 + operator.options["alpha"]]
+        return None
 
-    def _rounded(self, index, value, name, kind=None, summands=None):
+    def _rounded(self, index, value, name, operator=None, facts=None):
         if index not in self.structure.group:
             return value
         number = self.structure.group[index]
@@ -166,7 +174,11 @@ class _Maker:
             self.ranges[number] = self._range(number, index, name)
         source = self.sources.get(number, []).index(index) if index in self.sources.get(number, []) else None
         rounded, self.scales[number] = self.ranges[number](
-            value, summands, source=source, rounding=ROUNDING.get(kind, "nearest")
+            value,
+            facts,
+            source=source,
+            kind=operator.kind if operator else None,
+            floor=bool(operator) and operator.options.get("fusedActivationFunction") in ("RELU", "RELU6"),
         )
         return rounded
 

@@ -19,19 +19,32 @@ def make(model, precision, calibration, ranges):
     """See `quantization_aware`."""
     parts = named_models(model)
     name = main_name(parts)
-    converted = float_conversion(model, parts)
-    source = rewrite(fold_constants(subpixel.rewrite(converted)), FOR_INT8)
+    source = integer_source(float_conversion(model, parts))
     samples = _noise(expected(parts)[name]) if calibration is None else calibration
-    content = without_requantising(quantize(source, precision, samples))
-    template = QuantizedTemplate(content, source, precision, name, output_names(parts[name]), name="template")
-    return build(
-        parts[name],
-        read(content, name),
-        weights.of(flatbuffer.parse(source), name),
-        template,
-        ranges,
-        calibration is not None,
-    )
+    content = quantize(source, precision, samples)
+    return twin(parts[name], source, content, precision, name, ranges, calibration is not None)
+
+
+def integer_source(float_file):
+    """The float32 file that has the operators of the integer file."""
+    return rewrite(fold_constants(subpixel.rewrite(float_file)), FOR_INT8)
+
+
+def twin(model, source, content, precision, signature, ranges="moving_average", known=True):
+    """The model that computes as an integer file does.
+
+    Args:
+        model: What the files were made from, of which one signature is trained.
+        source: The float32 file of `integer_source`.
+        content: The integer file made from it.
+        precision, signature: Of the integer file.
+        ranges: See `quantization_aware`.
+        known: Whether the integer file was calibrated with real data.
+    """
+    content = without_requantising(content)
+    template = QuantizedTemplate(content, source, precision, signature, output_names(model), name="template")
+    floats = weights.of(flatbuffer.parse(source), signature)
+    return build(model, read(content, signature), floats, template, ranges, known)
 
 
 def _noise(signature):

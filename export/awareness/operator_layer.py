@@ -13,7 +13,8 @@ from .ranges import straight_through
 class QuantizedOperator(keras.layers.Layer):
     """Computes what an operator does, with weights rounded to the integers that the file will hold.
 
-    Where there is a bias, the scale of the operator's input comes behind its activations. A weight is
+    Where there is a bias, the scale of the operator's input comes behind its activations, and the step of
+    its sums of products, one for each scale of the kernel, behind its output. A weight is
     `scale * integer` where the scale of an output channel is its largest weight by `largest`
     (Krishnamoorthi, 2018, section 3.1.1, https://arxiv.org/abs/1806.08342).
 
@@ -78,7 +79,7 @@ class QuantizedOperator(keras.layers.Layer):
         ]
         plain = self.options | {"fusedActivationFunction": "NONE"}
         total = SEMANTICS[self.operator](operands, plain, self.shapes[0][0])
-        return activated(total * step, self.options.get("fusedActivationFunction"))
+        return [activated(total * step, self.options.get("fusedActivationFunction")), step]
 
     def quantised_kernel(self):
         """The kernel as the file will hold it, in real numbers; its gradient is the kernel's."""
@@ -109,7 +110,14 @@ class QuantizedOperator(keras.layers.Layer):
 
     def compute_output_spec(self, inputs):
         given = [keras.KerasTensor((None, *shape), dtype) for shape, dtype in self.shapes]
+        if self.bias is not None:
+            return [*given, keras.KerasTensor((self._scales(),), "float32")]
         return given if self.several else given[0]
+
+    def _scales(self):
+        """How many scales the kernel has."""
+        axis = self.kernel_spec["axis"]
+        return 1 if axis is None else self.kernel_spec["shape"][axis]
 
     def get_config(self):
         return super().get_config() | {

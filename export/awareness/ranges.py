@@ -3,50 +3,11 @@
 import keras
 from keras import ops
 
-from .operators.operand import Operand, aligned
+from . import kernels
 
 LOWEST, HIGHEST = -128, 127
 DECAY = 0.99
 SMALLEST = 1e-8  # of a range that holds but one value
-
-
-FACTOR_BITS = 20  # of XNNPACK's addition
-SLACK = 1e-4  # what float32 may lack of an integer or a half
-
-ROUNDINGS = {
-    "nearest": lambda steps, zero: ops.round(steps),
-    "down": lambda steps, zero: ops.floor(steps + SLACK),
-    "up": lambda steps, zero: ops.floor(steps + 0.5 + SLACK),
-    "away": lambda steps, zero: _away_from_zero(steps + zero) - zero,
-}
-"""How kernels round: most to the nearest integer, ties to even; for others see `operators.ROUNDING`."""
-
-
-def _away_from_zero(stored):
-    """To the nearest integer, ties away from zero."""
-    return ops.sign(stored) * ops.floor(ops.abs(stored) + 0.5 + SLACK)
-
-
-def added(summands, scale):
-    """The sum of two rounded tensors in steps of a scale, as the kernel of XNNPACK computes it.
-
-    Each has a factor of 21 bits; the sum of products is shifted right, rounded up at a half.
-
-    Args:
-        summands: `[a, b, scale of a, scale of b]`; a scale below 0 means a difference.
-        scale: Of the sum.
-    """
-    a, b, *scales = summands
-    a, b = aligned([Operand(a, True), Operand(b, True)])
-    ratios = [ops.stop_gradient(own / scale) for own in scales]
-    largest = ops.maximum(ops.abs(ratios[0]), ops.abs(ratios[1]))
-    shift = FACTOR_BITS - ops.cast(ops.floor(ops.log2(largest)), "int32")
-    size = ops.power(2.0, ops.cast(shift, "float32"))
-    total = ops.left_shift(ops.ones_like(shift), shift - 1)
-    for x, own, ratio in zip((a, b), scales, ratios, strict=True):
-        whole = ops.cast(ops.round(ops.stop_gradient(x) / ops.abs(own)), "int32")
-        total = total + whole * ops.cast(ops.round(ratio * size), "int32")
-    return ops.cast(ops.right_shift(total, shift), "float32")
 
 
 def straight_through(rounded, value):
@@ -89,20 +50,28 @@ class ActivationRange(keras.layers.Layer):
             trainable=False,
         )
 
-    def call(self, x, summands=None, source=0, rounding="nearest", training=False):
+    def call(self, x, facts=None, source=0, kind=None, floor=False, training=False):
+        """Round what the operator `kind` gives.
+
+        Args:
+            x: In real numbers, `(n, ...)`.
+            facts: What the operator's kernel computes with, see `kernels`.
+            source: Which of the range's sources it is; None for what is computed from others.
+            kind: The operator's name; None for an input.
+            floor: Whether a ReLU is fused into it.
+        """
         if training and source is not None and self.method != "fixed":
             self._observe(ops.stop_gradient(x), source)
         scale, zero = self.grid()
-        low, high = (LOWEST - zero) * scale, (HIGHEST - zero) * scale
-        rounded = ROUNDINGS[rounding]
-        steps = x / scale
-        if self.method != "learned":
-            steps = ops.clip(x, low, high) / ops.stop_gradient(scale)
-        steps = ops.clip(steps, LOWEST - zero, HIGHEST - zero)
-        if summands is None:
-            whole = rounded(steps, zero)
+        low, high = LOWEST - zero, HIGHEST - zero
+        if self.method == "learned":
+            steps = ops.clip(x / scale, low, high)
         else:
-            whole = ops.clip(added(summands, scale), ops.ceil(ops.min(steps) - 0.5), HIGHEST - zero)
+            steps = ops.clip(x, low * scale, high * scale) / scale
+        whole = kernels.steps(
+            kind, *map(ops.stop_gradient, (x, scale, zero)), facts and [*map(ops.stop_gradient, facts)]
+        )
+        whole = ops.clip(whole, ops.maximum(low, 0.0) if floor else low, high)
         return straight_through(whole, steps) * scale, scale
 
     def grid(self):
@@ -135,7 +104,7 @@ class ActivationRange(keras.layers.Layer):
         self.low.assign(self.low + first * (ops.minimum(low, self.low) - self.low))
         self.high.assign(self.high + first * (ops.maximum(high, self.high) - self.high))
 
-    def compute_output_spec(self, x, summands=None, **more):
+    def compute_output_spec(self, x, facts=None, **more):
         return keras.KerasTensor(x.shape, "float32"), keras.KerasTensor((), "float32")
 
     def get_config(self):

@@ -52,18 +52,17 @@ class Code:
 
     def settled(self, weights):
         """Weights of this code near to those given, the ratios multiples of 1/127; the same where they are."""
-        scale, ratio = self.parts(weights)
-        if self.shared(weights, scale, ratio):
+        if self.is_settled(weights):
             return weights
+        scale, ratio = self.parts(weights)
         for _ in range(FITS):
             scale, ratio = self.fitted(weights, scale, ratio)
         return self.weights(scale, ops.round(ratio * STEPS) / STEPS)
 
-    def shared(self, weights, scale, ratio):
-        """Whether weights have these scales and ratios already, and the ratios are multiples of 1/127."""
-        steps = ops.convert_to_numpy(ratio)[1:] * STEPS
-        held = ops.convert_to_numpy(self.weights(scale, ratio))
-        return np.abs(steps - np.rint(steps)).max() < STEPS * CLOSE and np.allclose(held, weights, CLOSE, 0)
+    def is_settled(self, weights):
+        """Whether the ratios are multiples of 1/127 already."""
+        steps = ratios(weights, self.channel) * STEPS
+        return np.abs(steps - np.rint(steps)).max() < STEPS * CLOSE
 
     def weights(self, scale, ratio):
         """What scales and ratios stand for."""

@@ -57,4 +57,4 @@ def _counted(file):
 
 def _graph(file, folder):
     errors = {layer.tensor: layer.own_error for found in file.explanations[:1] for layer in found.layers}
-    return graph.draw(operator_costs(folder / file.file), errors)
+    return graph.draw(operator_costs(folder / file.file), errors, file.benchmark.profile)

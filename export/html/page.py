@@ -33,6 +33,7 @@ td { border-top: 1px solid var(--line); padding: .4rem .6rem; vertical-align: mi
 svg { display: block; max-width: 100%; height: auto; font-family: inherit; } svg text { fill: var(--ink); }
 svg .soft { fill: var(--soft); } svg .axis { stroke: var(--line); } svg .dash { stroke-dasharray: 4 4; }
 svg .edge { stroke: var(--soft); fill: none; stroke-width: 1.3; } svg .node { fill: var(--accent); }
+svg .cut { fill: var(--bad); }
 svg .bar { fill: var(--bar); } svg .warm { fill: var(--warm); opacity: .55; }
 svg .limit { stroke: var(--warm); } svg .ring { fill: none; stroke: var(--accent); stroke-width: 2; }
 @media print { details > * { display: block; } .scroll { max-height: none; } }

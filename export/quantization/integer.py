@@ -42,7 +42,7 @@ def to_int8(float_file, samples, options, timeout=TIMEOUT, weights=8):
         content = _whole(float_file, chosen, samples, options, timeout)
         return narrow(content, select(chosen, options.keep_int8, "keep_int8")) if weights == 4 else content
 
-    return _treated(float_file, source, make, samples, options, timeout)
+    return _treated(float_file, source, make, samples, options, timeout, proven=weights == 8)
 
 
 def to_int16x8(float_file, samples, options, timeout=TIMEOUT):
@@ -86,11 +86,13 @@ def _whole(float_file, source, samples, options, timeout):
     return content
 
 
-def _treated(float_file, source, make, samples, options, timeout):
+def _treated(float_file, source, make, samples, options, timeout, proven=False):
+    """A file with the treatments of the options; `proven` says that `make` gives only what works."""
     file = Treated(source, make, samples, timeout)
     equalization = file.equalize(options.equalize)
     correction = file.correct_biases(options.correct_bias)
-    broken = breakage(float_file, file.content, samples, timeout)
+    changed = any(change is not None and change.kept for change in (equalization, correction))
+    broken = None if proven and not changed else breakage(float_file, file.content, samples, timeout)
     if broken:
         raise ExportError(broken)
     done = Quantization(

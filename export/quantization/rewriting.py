@@ -93,5 +93,5 @@ REWRITES = {
 
 # What neither quantiser knows in int8, or XNNPACK does not take and so cuts the graph at: MobileNetV3 ran 3.4
 # times faster without HARD_SWISH. And what has no int16 kernel.
-FOR_INT8 = ("ELU", "HARD_SWISH", "NEG", "SQUARE")
+FOR_INT8 = ("ELU", "HARD_SWISH", "NEG", "SQUARE", "SQUARED_DIFFERENCE")
 FOR_INT16 = ("HARD_SWISH", "LEAKY_RELU", "NEG", "SQUARE", "SQUARED_DIFFERENCE")

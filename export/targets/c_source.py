@@ -57,7 +57,8 @@ def to_c(
         directory: Where the folder is made; files of the same names in it are replaced.
         name: Of the folder, the files and all symbols in them: an identifier of C.
         labels: Names of the classes, for a classifier.
-        normalization: None, or a `Normalization` or its `(mean, std)`: the model takes `(value - mean) / std`.
+        normalization: None, or a `Normalization` or its `(mean, std)`: the model takes
+            `(value - mean) / std`.
         arena: Bytes of the arena; None measures the smallest with which the file runs.
         samples: Inputs for that run, see `run_micro`.
         timeout: Seconds a single step of it may take.
@@ -109,7 +110,8 @@ def resolver_methods(content):
     missing = sorted(names - set(table))
     if missing:
         raise ExportError(
-            f"TensorFlow Lite Micro has no {', '.join(missing)}. `export.check_target` says what to do instead."
+            f"TensorFlow Lite Micro has no {', '.join(missing)}."
+            " `export.check_target` says what to do instead."
         )
     return tuple(sorted(table[name].method for name in names))
 

@@ -94,4 +94,4 @@ def _notes(model, device, content):
         yield "the file was compared with what is published only: it was neither compiled nor run"
     limit = device.memory.get("parameters")
     if limit is not None and len(content) > limit:
-        yield f"the file is larger than the {limit:,} bytes on the chip; the rest is streamed in each inference"
+        yield f"the file is larger than the {limit:,} bytes on the chip; each inference streams the rest"

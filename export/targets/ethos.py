@@ -34,8 +34,8 @@ class EthosRun:
     """What Vela made of a file's main signature.
 
     `cycles` and `inferences_per_second` are its estimate, of the accelerator's part alone, at `clock_hz`
-    with the memories of `system_config`. Memory is in bytes; `dram_bytes` is 0 where weights lie in flash. `content` is the
-    compiled file.
+    with the memories of `system_config`. Memory is in bytes; `dram_bytes` is 0 where weights lie
+    in flash. `content` is the compiled file.
     """
 
     accelerator: str

@@ -120,5 +120,6 @@ def grouped(findings):
 
 
 def _listed(places, most=3):
-    text = ", ".join(places[:most])
+    # The converter joins the names of all that it folded into an operator.
+    text = ", ".join(place.split(";")[0] for place in places[:most])
     return f"{text} and {len(places) - most} more" if len(places) > most else text

@@ -84,7 +84,8 @@ _OPTION_REMEDIES = {
 
 def _option_problem(name, found):
     if name == "fusedActivationFunction":
-        return f"has {flatbuffer.word('ActivationFunctionType', found)} fused into it, which is not possible there"
+        activation = flatbuffer.word("ActivationFunctionType", found)
+        return f"has {activation} fused into it, which is not possible there"
     return f"has {name} {found}, which is not possible there"
 
 

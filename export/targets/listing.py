@@ -112,8 +112,8 @@ def _tensor(tensor, device):
     if any(axis > 1 for axis in outer):
         yield Finding(
             subject=f"tensor of shape {'×'.join(map(str, shape))}",
-            problem=f"is longer than 1 outside its {device.innermost} innermost axes; what computes it goes to"
-            f" {device.fallback}",
+            problem=f"is longer than 1 outside its {device.innermost} innermost axes; what computes it"
+            f" goes to {device.fallback}",
             remedy="Merge the outer axes with others, and keep a batch of 1.",
             places=places,
             stops=not device.fallback,

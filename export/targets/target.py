@@ -43,13 +43,13 @@ class Target:
     """A kind of device and the runtime on it.
 
     `precisions` are those it runs, the best for it first. `types` are those of the tensors it computes
-    with, `constants` those of the constants it reads (empty for any). `hybrid` says whether it multiplies float inputs by integer weights, `strict`
-    whether a tensor of another type keeps the whole file from running, `open_shapes` whether
-    it takes axes without a fixed size, `signatures` whether more than the main one can be called.
-    `innermost` is the number of innermost axes that may be longer than 1. `fallback` names what runs
-    an operator that the device does not, empty where nothing does; `falls_to` is the target whose lists
-    say what it can. `memory` holds sizes in bytes
-    that are known of every device of the kind. `needs` are sentences on what a file needs beside it.
+    with, `constants` those of the constants it reads (empty for any). `hybrid` says whether it multiplies
+    float inputs by integer weights, `strict` whether a tensor of another type keeps the whole file from
+    running, `open_shapes` whether it takes axes without a fixed size, `signatures` whether more than the
+    main one can be called. `innermost` is the number of innermost axes that may be longer than 1.
+    `fallback` names what runs an operator that the device does not, empty where nothing does; `falls_to`
+    is the target whose lists say what it can. `memory` holds sizes in bytes that are known of every device
+    of the kind. `needs` are sentences on what a file needs beside it.
     `proof` says how a check goes beyond the lists: `litert`, `micro`, `vela`, or empty for none.
     `accelerators` are the sizes an accelerator comes in, the usual one first, `compiler` is what else
     its compiler is told. `remedies` maps operators to what to do instead of them.

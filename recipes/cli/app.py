@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from recipes.cli import exporting, files, listing, predicting, running, targets
+from recipes.cli import benchmarking, exporting, files, listing, predicting, running, targets
 from recipes.cli.guard import guarded
 
 app = typer.Typer(
@@ -33,7 +33,7 @@ for _name, _verb in {
     "export": exporting.export,
     "targets": targets.targets,
     "check": targets.check,
-    "benchmark": files.benchmark,
+    "benchmark": benchmarking.benchmark,
     "predict": predicting.predict,
 }.items():
     app.command(_name)(guarded(_verb))

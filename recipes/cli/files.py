@@ -1,4 +1,4 @@
-"""`edgezoo evaluate` and `edgezoo benchmark`, and the files that verbs are given."""
+"""`edgezoo evaluate`, and the files that verbs are given."""
 
 import contextlib
 import pathlib
@@ -121,45 +121,3 @@ def load_array(path):
     if not np.isfinite(array).all():
         raise RecipeError(f"{path} holds values that are not finite (NaN or infinity)")
     return array.astype(np.float32) / (255 if array.dtype == np.uint8 else 1)
-
-
-def benchmark(
-    files: Annotated[list[pathlib.Path], typer.Argument(metavar="FILE.tflite…", help="Files to measure.")],
-    threads: Annotated[int, typer.Option(min=1, help="Threads LiteRT may use.")] = 1,
-    runs: Annotated[int, typer.Option(min=1, help="Inferences that count.")] = 50,
-    warmup: Annotated[int, typer.Option(min=0, help="Inferences before, which do not.")] = 5,
-    as_json: Json = False,
-):
-    """Measure bytes, operators, latency and peak memory of `.tflite` files, each in a fresh process.
-
-    Example: `edgezoo benchmark runs/*/export/int8.tflite --threads 2`
-    """
-    import dataclasses
-
-    import export
-
-    measured = []
-    for file in files:
-        with naming(existing(file)):
-            measured.append((file, export.benchmark(file, threads=threads, runs=runs, warmup=warmup)))
-    if as_json:
-        output.print_json([{"file": str(f), **dataclasses.asdict(m)} for f, m in measured])
-        return
-    rows = [
-        [
-            f,
-            output.bytes_text(m.bytes),
-            ", ".join(f"{name} {count}" for name, count in sorted(m.operators.items())),
-            f"{m.median_ms:.3f}",
-            f"{m.p10_ms:.3f}–{m.p90_ms:.3f}",
-            f"{m.first_ms:.2f}",
-            output.bytes_text(m.peak_memory_bytes),
-        ]
-        for f, m in measured
-    ]
-    columns = ["file", ">size", "operators", ">median ms", ">10–90 %", ">first ms", ">peak memory"]
-    caption = (
-        f"{measured[0][1].device}; {threads} thread{'s' if threads > 1 else ''}, {runs} runs after "
-        f"{warmup} warm-up runs; memory: growth of a fresh process."
-    )
-    output.table(None, columns, rows, caption=caption)

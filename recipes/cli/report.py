@@ -30,11 +30,13 @@ def print_report(report, folder, problems=None):
         caption=_caption(report),
     )
     from export.remarks import quantised
+    from export.slowness import slower
 
     problems = report.problems if problems is None else problems
     for problem in problems:
         output.say(problem, "missed ", "bold red")
-    for note in (*report.notes, *(text for file in report.files for text in quantised(file))):
+    made = (text for file in report.files for text in quantised(file))
+    for note in (*report.notes, *slower(report), *made):
         output.say(note)
     if not problems:
         output.say("", "Every file agrees with the Keras model and meets its bar.", "green")

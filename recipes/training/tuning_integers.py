@@ -36,6 +36,7 @@ def tune(run, model, data, progress=None):
         data: The recipe's `Prepared` data.
         progress: Called as `progress(stage, done, total)`.
     """
+    import keras
     import numpy as np
 
     import export
@@ -47,6 +48,7 @@ def tune(run, model, data, progress=None):
     samples = tasks.get(recipe.task).signature_inputs(
         model, context.images(context.train.take(chosen)), recipe
     )
+    keras.utils.set_random_seed(recipe.seed)  # the same whether the first part ran in this process or before
     aware = export.quantization_aware(model, values.precision, samples, values.ranges)
     fit(second_part(recipe), aware, data, recipe.seed, run.path / FOLDER, progress)
     return aware

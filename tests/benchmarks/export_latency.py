@@ -1,149 +1,183 @@
-"""Latency of the usual TFLite conversion against `export`'s, for the architectures of the zoo.
+"""Latency of what the usual conversions give against `export`'s files, on the zoo and `keras.applications`.
 
-    python tests/benchmarks/export_latency.py [NAME ...] [--rounds 20] [--seconds 0.05]
+    python tests/benchmarks/export_latency.py [NAME ...] [--all] [--write] [--folder FOLDER]
 
-The usual way is `tf.lite.TFLiteConverter.from_keras_model(model)`, with the batch set to 1 when the
-file is loaded. Both files hold the same weights and, in int8, saw the same calibration data. They
-run in turns in one process, and the ratio is the median over turns of usual / ours. A conversion
-that fails the usual way is shown with what went wrong.
+The usual ways are `tf.lite.TFLiteConverter.from_keras_model(model)` and `model.export(format="litert")`, with
+the batch set to 1 when the file is loaded. All files of a model hold the same weights and, in int8, saw the same
+calibration data. They run in turns in one process, each round in another order, and a ratio is the median over
+rounds of usual / ours. `noise` is the same for two copies of our file: what the machine adds.
 """
 
 import argparse
+import csv
+import io
+import os
+import platform
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
+from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
-PRECISIONS = ("float32", "int8")
+sys.path[:0] = [str(Path(__file__).resolve().parents[2])]
+
+import conversions
+
+TABLE = conversions.ROOT / "docs" / "benchmarks.csv"
+DOCUMENT = TABLE.with_suffix(".md")
+ATTEMPTS = 6  # a model may crash the process once for each way and precision
+KINDS = {
+    "causal": ("probe/causal",),
+    "dilated": ("context_module", "deeplab", "dilated_cnn", "dilated_resnet"),
+    "transposed": ("deconvolutional_decoder", "fsrcnn", "probe/transposed"),
+    "U-Net": ("unet",),
+    "autoencoder": ("beta_vae", "compression_autoencoder", "convolutional_autoencoder", "ladder_vae", "vae"),
+}
+"""The nets that are to gain most, by what they consist of."""
+
+FASTER, NEVER_SLOWER = 1.3, 0.97
+APPLICATIONS = (
+    "keras/ConvNeXtTiny",
+    "keras/DenseNet121",
+    "keras/EfficientNetB0",
+    "keras/EfficientNetV2B0",
+    "keras/InceptionV3",
+    "keras/MobileNet",
+    "keras/MobileNetV2",
+    "keras/MobileNetV3Large",
+    "keras/MobileNetV3Small",
+    "keras/NASNetMobile",
+    "keras/ResNet50",
+    "keras/Xception",
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """A file of ours against a usual one; `ratio`, `low` and `high` are its median, p10 and p90 over rounds.
+
+    Numbers are missing where the usual way fails, and `note` says how.
+    """
+
+    model: str
+    precision: str
+    way: str
+    ours_ms: str = ""
+    ratio: str = ""
+    low: str = ""
+    high: str = ""
+    noise: str = ""
+    operators: str = ""
+    note: str = ""
 
 
 def main():
-    sys.path.insert(0, str(ROOT))
     arguments = parse()
-    if arguments.convert_into:
-        return convert_usually(arguments.names[0], Path(arguments.convert_into))
-    import zoo
-
-    print(f"{'model':28}{'precision':10}{'usual ms':>10}{'ours ms':>10}{'ratio':>7}  operators")
-    for name in arguments.names or zoo.list_models():
-        compare(name, arguments)
+    names = arguments.names or default_names(arguments.all)
+    rows = read_rows()
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(arguments.folder or scratch)
+        for name in names:
+            if not arguments.race_only:
+                convert(name, folder)
+            found = compare(name, folder / name.replace("/", "_"), arguments)
+            rows = {key: row for key, row in rows.items() if key[0] != name} | found
+            if arguments.write:
+                write(rows, arguments)
+    for line in verdict(rows if arguments.write else {k: r for k, r in rows.items() if k[0] in names}):
+        print(line)
 
 
 def parse():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("names", nargs="*", help="architectures of the zoo; all by default")
-    parser.add_argument("--rounds", type=int, default=20, help="turns each file gets")
-    parser.add_argument("--seconds", type=float, default=0.05, help="length of a turn")
-    parser.add_argument("--convert-into", help=argparse.SUPPRESS)
+    parser.add_argument("names", nargs="*", help="architectures of the zoo, `keras/NAME`, or `probe/NAME`")
+    parser.add_argument("--all", action="store_true", help="every model of keras.applications too")
+    parser.add_argument("--rounds", type=int, default=40, help="turns each file gets")
+    parser.add_argument("--seconds", type=float, default=0.02, help="length of a turn")
+    parser.add_argument("--folder", help="where files are kept and found again; none by default")
+    parser.add_argument("--race-only", action="store_true", help="convert nothing, take what FOLDER has")
+    parser.add_argument("--write", action="store_true", help="put the rows into docs/benchmarks.*")
     return parser.parse_args()
 
 
-def compare(name, arguments):
-    """Print a line for each precision of an architecture."""
-    import export
-
-    model, samples = build(name)
-    signatures = getattr(model, "signatures", None)
-    calibration = for_signatures(model, samples, signatures) if signatures else [samples]
-    ours = export.convert(model, PRECISIONS, calibration, signatures)
-    with tempfile.TemporaryDirectory() as folder:
-        failure = run_usual_conversion(name, folder)
-        for precision in PRECISIONS:
-            file = Path(folder) / f"{precision}.tflite"
-            usual = file.read_bytes() if file.exists() else None
-            print_line(name, precision, usual, ours[precision], failure, arguments)
-
-
-def build(name):
-    """The architecture with fixed weights, and calibration data."""
-    import keras
-    import numpy as np
-
+def default_names(everything):
     import zoo
 
-    keras.utils.set_random_seed(0)
-    model = zoo.create(name)
-    return model, np.random.default_rng(0).random((32, *model.input_shape[1:]), np.float32)
+    applications = zoo.list_models("keras/*") if everything else APPLICATIONS
+    return [*conversions.PROBES, *zoo.list_models(), *applications]
 
 
-def for_signatures(model, samples, signatures):
-    """Calibration for every signature: the images, or codes of unit variance."""
-    import numpy as np
-
-    generator = np.random.default_rng(1)
-    return {
-        name: [
-            (
-                samples
-                if part.input_shape == model.input_shape
-                else generator.standard_normal((len(samples), *part.input_shape[1:])).astype(
-                    np.float32
-                )
-            )
-        ]
-        for name, part in signatures.items()
-    }
+def convert(name, folder):
+    """Convert in a process of its own, again after each crash."""
+    command = [sys.executable, conversions.__file__, str(folder), name]
+    for _ in range(ATTEMPTS):
+        if subprocess.run(command, check=False, capture_output=True).returncode == 0:
+            return
 
 
-def run_usual_conversion(name, folder):
-    """Convert in a process of its own, which may crash; the last line it printed if it failed."""
-    command = [sys.executable, __file__, name, "--convert-into", folder]
-    run = subprocess.run(command, check=False, capture_output=True, text=True)
-    lines = [line for line in run.stderr.splitlines() if line.strip()]
-    if run.returncode == 0:
-        return ""
-    return f"ended with code {run.returncode}: {lines[-1][:100] if lines else 'no message'}"
+def compare(name, folder, arguments):
+    """The rows of a model, printed too."""
+    failures, found = conversions.read_failures(folder), {}
+    for precision in conversions.PRECISIONS:
+        files = {way: folder / f"{way}.{precision}.tflite" for way in conversions.WAYS}
+        contents = {way: file.read_bytes() for way, file in files.items() if file.exists()}
+        notes = {way: failures.get(f"{way}.{precision}", "") for way in conversions.WAYS}
+        for row in race(name, precision, contents, notes, arguments):
+            found[row.model, row.precision, row.way] = row
+            print(*(text for text in vars(row).values() if text), flush=True)
+    return found
 
 
-def convert_usually(name, folder):
-    """Write `float32.tflite` and `int8.tflite` as most tutorials do."""
-    import tensorflow as tf
-
-    model, samples = build(name)
-    converter = tf.lite.TFLiteConverter.from_keras_model(model)
-    (folder / "float32.tflite").write_bytes(converter.convert())
-    converter = tf.lite.TFLiteConverter.from_keras_model(model)
-    converter.optimizations = [tf.lite.Optimize.DEFAULT]
-    converter.representative_dataset = lambda: ([samples[i : i + 1]] for i in range(len(samples)))
-    converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
-    converter.inference_input_type = converter.inference_output_type = tf.int8
-    (folder / "int8.tflite").write_bytes(converter.convert())
-
-
-def print_line(name, precision, usual, ours, failure, arguments):
+def race(name, precision, contents, notes, arguments):
+    """A row for each usual way, of files that run in turns."""
     import export
 
-    here = export.inspect(ours)
-    if usual is None:
-        print(f"{name:28}{precision:10}{'-':>10}{'':>10}{'':>7}  {failure}")
+    if "ours" not in contents:
+        yield Row(model=name, precision=precision, way="ours", note=notes["ours"])
         return
-    there = export.inspect(usual)
-    first, second, ratio = race(usual, ours, arguments.rounds, arguments.seconds)
-    counts = f"{sum(there.operators.values())} -> {sum(here.operators.values())}"
-    islands = sum(there.float_operators.values()) if precision == "int8" else 0
-    note = f", {islands} of the usual ones in float" if islands else ""
-    print(
-        f"{name:28}{precision:10}{first:10.4f}{second:10.4f}{ratio:7.2f}  {counts}{note}",
-        flush=True,
-    )
+    runners = {"noise": prepared(contents["ours"])}
+    for way, content in contents.items():
+        try:
+            runners[way] = prepared(content)
+        except (RuntimeError, ValueError) as error:
+            notes[way] = unusable(content, error)
+    times = alternate(runners, arguments.rounds, arguments.seconds)
+    noise = ratios(times, "noise")[1]
+    ours = export.inspect(contents["ours"])
+    for way in (way for way in conversions.WAYS if way != "ours"):
+        told = {"model": name, "precision": precision, "way": way}
+        told |= {"ours_ms": f"{statistics.median(times['ours']):.4g}", "noise": f"{noise:.3f}"}
+        if way not in runners:
+            yield Row(**told, note=notes[way])
+            continue
+        theirs = export.inspect(contents[way])
+        low, middle, high = ratios(times, way)
+        islands = sum(theirs.float_operators.values()) if precision == "int8" else 0
+        yield Row(
+            **told,
+            ratio=f"{middle:.3f}",
+            low=f"{low:.3f}",
+            high=f"{high:.3f}",
+            operators=f"{sum(theirs.operators.values())} → {sum(ours.operators.values())}",
+            note=f"{islands} of its operators compute in float" if islands else "",
+        )
 
 
-def race(usual, ours, rounds, seconds):
-    """Milliseconds of both files in their median turn, and the median ratio of a pair of turns."""
-    runners = [prepared(usual), prepared(ours)]
-    for runner in runners:
-        turn(runner, seconds)
-    pairs = [[turn(runner, seconds) for runner in runners] for _ in range(rounds)]
-    first, second = zip(*pairs, strict=True)
-    ratio = statistics.median(a / b for a, b in pairs)
-    return statistics.median(first), statistics.median(second), ratio
+def unusable(content, error):
+    """Why LiteRT does not run a file."""
+    import export
+
+    flex = export.inspect(content).flex
+    if flex:
+        return f"written, but LiteRT can't run it: Flex for {', '.join(n.removeprefix('Flex') for n in flex)}"
+    return f"written, but LiteRT can't run it: {str(error).splitlines()[0][:100]}"
 
 
 def prepared(content):
-    """An interpreter with a batch of 1 and its inputs set."""
+    """An interpreter with a batch of 1 and its inputs set; it has run once."""
     import numpy as np
     from ai_edge_litert.interpreter import Interpreter
 
@@ -153,22 +187,108 @@ def prepared(content):
     interpreter.allocate_tensors()
     generator = np.random.default_rng(0)
     for detail in interpreter.get_input_details():
-        values = (
-            100 * generator.random(detail["shape"])
-            if detail["dtype"] == np.int8
-            else generator.random(detail["shape"])
-        )
+        scale = 100 if detail["dtype"] == np.int8 else 1
+        values = scale * generator.random(detail["shape"])
         interpreter.set_tensor(detail["index"], values.astype(detail["dtype"]))
+    interpreter.invoke()
     return interpreter
 
 
+def alternate(runners, rounds, seconds):
+    """By name the milliseconds of each turn. The order is another one each round."""
+    times = {name: [] for name in runners}
+    order = list(runners)
+    for runner in runners.values():
+        turn(runner, seconds)
+    for _ in range(rounds):
+        for name in order:
+            times[name].append(turn(runners[name], seconds))
+        order = [*order[1:], order[0]]
+    return times
+
+
 def turn(interpreter, seconds):
-    """Milliseconds an inference takes, over as many as fit into a turn."""
-    count, start = 0, time.perf_counter()
-    while time.perf_counter() - start < seconds:
+    """Milliseconds of the median inference, over as many as fit into a turn."""
+    times, start = [], time.perf_counter()
+    while not times or time.perf_counter() - start < seconds:
+        begun = time.perf_counter()
         interpreter.invoke()
-        count += 1
-    return 1e3 * (time.perf_counter() - start) / count
+        times.append(time.perf_counter() - begun)
+    return 1e3 * statistics.median(times)
+
+
+def ratios(times, way):
+    """p10, median and p90 over rounds of one way's time by ours."""
+    ordered = sorted(a / b for a, b in zip(times[way], times["ours"], strict=True))
+    return tuple(ordered[round(share * (len(ordered) - 1))] for share in (0.1, 0.5, 0.9))
+
+
+def verdict(rows):
+    """How the bars are met, a line each."""
+    for kind, names in KINDS.items():
+        found = [float(row.ratio) for row in rows.values() if row.model in names and row.ratio]
+        if found:
+            middle = statistics.median(found)
+            word = "met" if middle >= FASTER else "missed"
+            yield f"{kind}: median {middle:.2f} of {len(found)} comparisons, at least {FASTER} wanted: {word}."
+    slower = [row for row in rows.values() if row.ratio and float(row.ratio) < NEVER_SLOWER]
+    measured = sum(bool(row.ratio) for row in rows.values())
+    yield f"Below {NEVER_SLOWER}: {len(slower)} of {measured} comparisons."
+    for row in slower:
+        yield f"- {row.model}, {row.precision}, {row.way}: {row.ratio} ({row.low} to {row.high})."
+    failed = sum(bool(row.way != "ours" and not row.ratio) for row in rows.values())
+    yield f"The usual way gives no file that runs in {failed} of {measured + failed} cases."
+
+
+def read_rows():
+    if not TABLE.exists():
+        return {}
+    with open(TABLE, newline="", encoding="utf-8") as file:
+        return {(row["model"], row["precision"], row["way"]): Row(**row) for row in csv.DictReader(file)}
+
+
+def write(rows, arguments):
+    """The rows as CSV, and the document made of them."""
+    ordered = [rows[key] for key in sorted(rows, key=lambda key: (key[0], key[1], key[2]))]
+    text = io.StringIO()
+    table = csv.DictWriter(text, list(Row.__dataclass_fields__), lineterminator="\n")
+    table.writeheader()
+    table.writerows(vars(row) for row in ordered)
+    TABLE.write_text(text.getvalue(), encoding="utf-8")
+    DOCUMENT.write_text(document(ordered, arguments), encoding="utf-8")
+
+
+def document(rows, arguments):
+    from export.benchmarking import device_name
+
+    packages = ("tensorflow", "keras", "ai-edge-litert", "ai-edge-quantizer")
+    versions = ", ".join(f"{name} {version(name)}" for name in packages)
+    system = f"{device_name()}, {os.cpu_count()} logical processors, {platform.system()}"
+    lines = [
+        "# Latency against the usual conversions",
+        "",
+        "Written by `python tests/benchmarks/export_latency.py --write`. `converter` is",
+        '`tf.lite.TFLiteConverter.from_keras_model(model)`, `litert` is `model.export(format="litert")`, both with a',
+        "batch of 1 when they are loaded. A ratio is usual / ours, above 1 where ours is faster: the median over",
+        f"{arguments.rounds} rounds in which the files run in turns of {arguments.seconds:g} s in one process, with p10 to",
+        "p90 in brackets. Noise is the same for two copies of our file. `keras/` are the models of",
+        "`keras.applications` at full size, with random weights.",
+        "",
+        f"{system}; 1 thread; LiteRT with XNNPACK; {versions}.",
+        "",
+        *verdict({(row.model, row.precision, row.way): row for row in rows}),
+        "",
+        "| model | precision | ours | against | ratio | noise | operators | |",
+        "| --- | --- | ---: | --- | ---: | ---: | ---: | --- |",
+    ]
+    return "\n".join([*lines, *map(line, rows)]) + "\n"
+
+
+def line(row):
+    ratio = f"{float(row.ratio):.2f} ({float(row.low):.2f} to {float(row.high):.2f})" if row.ratio else "–"
+    time_ = f"{row.ours_ms} ms" if row.ours_ms else "–"
+    cells = [f"`{row.model}`", row.precision, time_, row.way, ratio, row.noise, row.operators, row.note]
+    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
 
 
 if __name__ == "__main__":

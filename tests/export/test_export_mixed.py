@@ -51,7 +51,7 @@ def test_kept_layers_and_no_others_are_in_float(stack, precision, names, expecte
         assert not export.verify(model, content, [x], precision=precision, keep_float=("pool",)).passed
 
 
-def test_all_layers_in_float_are_exact(stack):
+def test_with_all_layers_in_float_only_the_ends_are_rounded(stack):
     model, float_file, x = stack
     errors = [
         export.verify(model, export.quantize(float_file, "int8", [x], keep_float=kept), [x], keep_float=kept)
@@ -59,7 +59,8 @@ def test_all_layers_in_float_are_exact(stack):
         .rms_error
         for kept in ((), ("block1_conv", "block2_conv"), ("block*", "pool", "logits"))
     ]
-    assert errors[2] < 1e-5 < min(errors[:2])
+    # What goes in and out is int8 all the same.
+    assert errors[2] < 0.7 * min(errors[:2])
 
 
 def test_an_unknown_layer_is_refused_with_close_names(stack):

@@ -118,7 +118,7 @@ def test_dropout_spoils_the_image_in_training_alone():
     model = zoo.create("k_sparse_autoencoder", **sizes, dropout=0.5)
     examples = np.random.default_rng(0).random((5, 6, 5, 1), dtype="float32")
     np.testing.assert_allclose(model(examples), model.decoder(model.encoder(examples)), atol=1e-6)
-    spoilt = keras.Model(model.inputs, model.get_layer("image_dropout").output)
+    spoilt = keras.Model(model.input, model.get_layer("image_dropout").output)
     np.testing.assert_array_equal(spoilt(examples), examples)
     lost = np.mean(np.asarray(spoilt(np.ones((400, 6, 5, 1), "float32"), training=True)) == 0)
     assert lost == pytest.approx(0.5, abs=0.03)

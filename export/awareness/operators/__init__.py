@@ -46,6 +46,3 @@ KERNELS = {
     "TRANSPOSE_CONV": (1, 3, 0),
 }
 """Operators with weights: the places of the kernel and of the bias, and the axis of output channels."""
-
-ROUNDING = {"AVERAGE_POOL_2D": "away", "RESIZE_BILINEAR": "up", "SQRT": "down"}
-"""How the kernels of these round; see `ranges.ROUNDINGS`. Measured on LiteRT 2.3."""

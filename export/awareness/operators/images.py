@@ -5,7 +5,6 @@ from keras import ops
 
 from .operand import activated, merged, stacked
 
-
 SHARES = 2**11  # the integer kernel's weights are multiples of one part of these
 
 
