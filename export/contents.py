@@ -10,6 +10,7 @@ from types import MappingProxyType
 from . import flatbuffer
 from .errors import InvalidFile, InvalidInput
 from .layers import label
+from .structure import reading
 
 FLOATS = ("float32", "float16", "float64", "bfloat16")
 INTEGERS = {"int8", "uint8", "int16"}
@@ -93,14 +94,8 @@ def inspect(tflite):
     """
     content = read(tflite)
     model = flatbuffer.parse(content)
-    try:
+    with reading(content):
         return _contents(content, model)
-    # Names that are no text, types and operators the schema does not know, lists that are missing.
-    except (AttributeError, IndexError, KeyError, TypeError, UnicodeDecodeError) as error:
-        raise InvalidFile(
-            f"The file of {len(content)} bytes is damaged ({type(error).__name__}: {error}). "
-            "Convert the model again."
-        ) from error
 
 
 def _contents(content, model):

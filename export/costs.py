@@ -6,6 +6,7 @@ import numpy as np
 
 from . import flatbuffer, layers
 from .contents import read
+from .structure import reading
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,14 +43,18 @@ def operator_costs(tflite, signature=None):
     Raises:
         InvalidFile: It is not a `.tflite` file, or it is damaged.
     """
-    model = flatbuffer.parse(read(tflite))
+    content = read(tflite)
+    model = flatbuffer.parse(content)
     graph = model.subgraphs[_graph(model, signature)]
+    with reading(content):
+        return tuple(_costs(model, graph))
+
+
+def _costs(model, graph):
     makers = {int(i): -1 for i in graph.inputs}
-    found = []
     for place, operator in enumerate(graph.operators or []):
-        found.append(_cost(model, graph, operator, makers))
+        yield _cost(model, graph, operator, makers)
         makers |= {int(i): place for i in operator.outputs}
-    return tuple(found)
 
 
 def _graph(model, signature):

@@ -20,6 +20,9 @@ def parse(content):
     """
     from ai_edge_litert.tools import flatbuffer_utils
 
+    from .decoding import check_decodable
+    from .structure import check_structure
+
     content = bytes(content)
     if len(content) < 8 or content[4:8] != IDENTIFIER:
         raise InvalidFile(
@@ -27,8 +30,9 @@ def parse(content):
             f" expected {IDENTIFIER!r}. Give the bytes of a converted model, or its path."
         )
     try:
+        check_decodable(content)
         model = flatbuffer_utils.read_model_from_bytearray(content)
-        _check_references(model, content)
+        check_structure(model, content)
     except InvalidFile:
         raise
     # A damaged offset surfaces as whatever the decoder trips over.
@@ -130,12 +134,22 @@ def word(enumeration, code):
 
 def item_size(code):
     """Bytes an element of a tensor type takes; None where elements are packed or vary in size."""
-    sizes = {"bool": 1, "bfloat16": 2, "complex64": 8, "complex128": 16}
+    bits = item_bits(code)
+    return None if bits is None or bits % 8 else bits // 8
+
+
+def item_bits(code):
+    """Bits an element of a tensor type takes; None where elements vary in size."""
     name = type_name(code)
-    if name in sizes:
-        return sizes[name]
-    digits = name.removeprefix("u").removeprefix("int").removeprefix("float")
-    return int(digits) // 8 if digits.isdigit() and int(digits) >= 8 else None
+    if name == "bool":
+        return 8
+    digits = name.lstrip("abcdefghijklmnopqrstuvwxyz")
+    return int(digits) if digits.isdigit() else None
+
+
+def codes(enumeration):
+    """The numbers that the schema has names for."""
+    return _names(enumeration).keys()
 
 
 def builtin_names():
@@ -202,53 +216,6 @@ def _names(enumeration):
 
     members = vars(getattr(schema, enumeration)).items()
     return {value: name for name, value in members if isinstance(value, int)}
-
-
-def _check_references(model, content):
-    """Every index points at something, and every constant is as long as its shape says."""
-    if not model.subgraphs or not model.buffers:
-        raise InvalidFile("The file holds no graph. Convert the model again.")
-    for buffer in model.buffers:
-        if buffer.offset + buffer.size > len(content):
-            raise InvalidFile("A buffer lies outside the file: it was cut off. Copy it again.")
-    for graph in model.subgraphs:
-        _check_graph(model, graph)
-    for signature in model.signatureDefs or []:
-        tensors = model.subgraphs[signature.subgraphIndex].tensors
-        for entry in [*signature.inputs, *signature.outputs]:
-            _check_index(entry.tensorIndex, tensors, "a signature's tensor")
-
-
-def _check_graph(model, graph):
-    for tensor in graph.tensors:
-        _check_index(tensor.buffer, model.buffers, "a tensor's buffer")
-        _check_length(model, tensor)
-    for operator in graph.operators or []:
-        _check_index(operator.opcodeIndex, model.operatorCodes, "an operator's code")
-        for index in [*_listed(operator.inputs), *_listed(operator.outputs)]:
-            if index != -1:
-                _check_index(index, graph.tensors, "an operator's tensor")
-    for index in [*_listed(graph.inputs), *_listed(graph.outputs)]:
-        _check_index(index, graph.tensors, "a graph's tensor")
-
-
-def _check_length(model, tensor):
-    data = model.buffers[tensor.buffer].data
-    size = item_size(tensor.type)
-    if data is None or not len(data) or size is None:
-        return
-    shape = shape_of(tensor)
-    expected = size * int(np.prod(shape, dtype=np.int64))
-    if len(data) != expected or min(shape, default=1) < 0:
-        raise InvalidFile(
-            f"Tensor {tensor.name!r} of shape {shape} holds {len(data)} bytes, expected {expected}:"
-            " the file is damaged. Convert the model again."
-        )
-
-
-def _check_index(index, items, what):
-    if not 0 <= index < len(items):
-        raise InvalidFile(f"The file is damaged: {what} is number {index} of {len(items)}.")
 
 
 def _listed(values):

@@ -5,11 +5,16 @@ from collections.abc import Mapping
 import numpy as np
 
 from .contents import inspect, read
-from .errors import InvalidFile, InvalidInput
+from .errors import InvalidFile, InvalidInput, WorkerDied
+from .process import JobFailed
+from .trying import try_out
 
 
 def load(tflite, threads=1):
     """Load a file for prediction.
+
+    A file that was not made in this process runs once in a child first, with zeros, so that one on which
+    LiteRT crashes is an error here too.
 
     Args:
         tflite: The file's path, or its bytes.
@@ -19,7 +24,7 @@ def load(tflite, threads=1):
         A `Predictor`.
 
     Raises:
-        InvalidFile: It is not a `.tflite` file, it is damaged, or LiteRT has no kernel for it.
+        InvalidFile: It is not a `.tflite` file, it is damaged, or LiteRT does not run it.
         InvalidInput: `threads` is not a positive integer.
     """
     if not isinstance(threads, int) or threads < 1:
@@ -39,6 +44,10 @@ class Predictor:
         self.contents = inspect(content)
         self.signatures = tuple(self.contents.signatures)
         _refuse_foreign(self.contents)
+        try:
+            try_out(content)
+        except (JobFailed, WorkerDied) as error:
+            raise InvalidFile(f"LiteRT does not run the file: {error}. Convert the model again.") from error
         try:
             self._interpreter = Interpreter(model_content=content, num_threads=threads)
             self._runners = {name: self._interpreter.get_signature_runner(name) for name in self.signatures}

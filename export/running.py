@@ -8,6 +8,7 @@ from .errors import ExportError, WorkerDied
 from .predictor import dequantise, quantise
 from .process import TIMEOUT, JobFailed, shared
 from .scratch import scratch_folder
+from .trying import try_out
 
 
 def check_runs(content, model_name, precision, timeout=TIMEOUT):
@@ -19,17 +20,14 @@ def check_runs(content, model_name, precision, timeout=TIMEOUT):
     Raises:
         ExportError: LiteRT refuses the file, or crashes.
     """
-    with scratch_folder() as scratch:
-        file = scratch / "check.tflite"
-        file.write_bytes(content)
-        try:
-            shared.call("run", timeout, file=str(file))
-        except (JobFailed, WorkerDied) as error:
-            raise ExportError(
-                f"Model {model_name!r}, {precision}: the converted file does not run in LiteRT"
-                f" ({error}{_where(content, error, timeout)}). It is not handed over; choose another precision"
-                " or replace the operator named here."
-            ) from error
+    try:
+        try_out(content, timeout)
+    except (JobFailed, WorkerDied) as error:
+        raise ExportError(
+            f"Model {model_name!r}, {precision}: the converted file does not run in LiteRT"
+            f" ({error}{_where(content, error, timeout)}). It is not handed over; choose another precision"
+            " or replace the operator named here."
+        ) from error
     return content
 
 

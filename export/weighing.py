@@ -7,6 +7,7 @@ import numpy as np
 
 from . import flatbuffer
 from .contents import read
+from .structure import reading
 
 # Operators with weights, and the axis of their output channels.
 WEIGHTED = {
@@ -65,15 +66,17 @@ def weigh(tflite):
     """
     content = read(tflite)
     model = flatbuffer.parse(content)
-    found = {tensor.buffer: (operator, tensor) for operator, tensor in _kernels(model)}
-    stored = [(*pair, flatbuffer.constant(model, pair[1])) for pair in found.values()]
+    with reading(content):
+        found = {tensor.buffer: (operator, tensor) for operator, tensor in _kernels(model)}
+        stored = [(*pair, flatbuffer.constant(model, pair[1])) for pair in found.values()]
+        tensors = tuple(_described(*entry) for entry in stored)
     total = sum(values.size for _, _, values in stored)
     zeros = sum(values.size - np.count_nonzero(values) for _, _, values in stored)
     return Weights(
         bytes=len(content),
         zip_bytes=len(zlib.compress(content)),
         zeros=zeros / total if total else 0.0,
-        tensors=tuple(_described(*entry) for entry in stored),
+        tensors=tensors,
     )
 
 

@@ -6,6 +6,7 @@ answers with JSON lines: `{"stage": ...}` while it works, then `{"result": ...}`
 only by the jobs that need it.
 """
 
+import contextlib
 import faulthandler
 import json
 import os
@@ -101,6 +102,40 @@ def profile(request, stage):
     return beside("timing")["profile"](request, stage)
 
 
+@contextlib.contextmanager
+def limited_memory():
+    """Let this process have half of the machine's memory more than it holds, within the block.
+
+    A file may declare tensors of any size, and for the room the system would end other processes too.
+    """
+    try:
+        import resource
+
+        with open("/proc/self/statm") as sizes:
+            held = int(sizes.read().split()[0]) * os.sysconf("SC_PAGE_SIZE")
+        most = held + os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2
+        before = resource.getrlimit(resource.RLIMIT_AS)
+        known = [limit for limit in before if limit != resource.RLIM_INFINITY]
+        resource.setrlimit(resource.RLIMIT_AS, (min([most, *known]), before[1]))
+    except (ImportError, OSError, ValueError):  # systems without such limits
+        yield
+        return
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, before)
+
+
+def limited(job):
+    """A job that runs a file, with a limit to the memory that this may take."""
+
+    def call(request, stage):
+        with limited_memory():
+            return job(request, stage)
+
+    return call
+
+
 def beside(name):
     """What a script defines that lies beside this one."""
     import runpy
@@ -166,7 +201,8 @@ def main(jobs):
         reply(outcome)
 
 
-JOBS = {job.__name__: job for job in (compare, convert, measure, predict, profile, quantize, run)}
+JOBS = {job.__name__: limited(job) for job in (compare, measure, predict, profile, run)}
+JOBS |= {job.__name__: job for job in (convert, quantize)}
 
 if __name__ == "__main__":
     main(JOBS)

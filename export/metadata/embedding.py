@@ -14,6 +14,7 @@ import numpy as np
 from .. import flatbuffer
 from ..contents import inspect, read
 from ..errors import InvalidInput
+from ..structure import reading
 from . import tables
 from .description import labels_of, normalization_of
 from .tables import Table
@@ -54,17 +55,22 @@ def write_metadata(tflite, metadata):
         files[RECIPE_FILE] = _json(metadata.recipe)
     normalization = normalization_of(metadata, signatures)
     model = flatbuffer.parse(content)
-    graphs = [_graph(graph, entry, signatures, names, normalization) for graph, entry in _entry_points(model)]
-    _detach(model)
-    _attach(model, tables.to_bytes(_root(metadata, graphs), IDENTIFIER))
-    return _packed(flatbuffer.serialise(model), files)
+    with reading(content):
+        graphs = [
+            _graph(graph, entry, signatures, names, normalization) for graph, entry in _entry_points(model)
+        ]
+        _detach(model)
+        _attach(model, tables.to_bytes(_root(metadata, graphs), IDENTIFIER))
+        return _packed(flatbuffer.serialise(model), files)
 
 
 def remove_metadata(tflite):
     """A file without metadata, for a device that has no room for it; the bytes of the new file."""
-    model = flatbuffer.parse(read(tflite))
-    _detach(model)
-    return flatbuffer.serialise(model)
+    content = read(tflite)
+    model = flatbuffer.parse(content)
+    with reading(content):
+        _detach(model)
+        return flatbuffer.serialise(model)
 
 
 def keep_packed(source, content):

@@ -4,8 +4,9 @@ import hashlib
 
 from .. import flatbuffer
 from ..contents import read
-from ..errors import InvalidFile, InvalidInput
+from ..errors import InvalidInput
 from ..process import TIMEOUT
+from ..structure import reading
 from .findings import Finding, TargetCheck, grouped
 from .listing import listed
 from .micro import interface, runnable
@@ -41,15 +42,9 @@ def check_target(
         possible = ", ".join(device.accelerators) or "none, it has no sizes to choose from"
         raise InvalidInput(f"Target {target!r} has no accelerator {accelerator!r}. Possible: {possible}.")
     model = flatbuffer.parse(content)
-    try:
+    with reading(content):
         findings = list(grouped(listed(model, device)))
         inputs, _ = interface(main_part(content))
-    # Names that are no text, operators and types the schema does not know.
-    except (AttributeError, IndexError, KeyError, TypeError, UnicodeDecodeError, ValueError) as error:
-        raise InvalidFile(
-            f"The file of {len(content)} bytes is damaged ({type(error).__name__}: {error})."
-            " Convert the model again."
-        ) from error
     proof = (
         prove(content, device, findings, samples, accelerator, timeout) if run and runnable(inputs) else None
     )

@@ -16,6 +16,7 @@ from .runtimes import package_version, require, running
 
 ALIGNMENT = 16
 SAMPLES = 8
+LARGEST_INPUT, LARGEST_ARENA = 1 << 24, 1 << 30
 DTYPES = ("float32", "float16", "int8", "int16", "int32", "int64", "uint8", "bool")
 
 
@@ -124,15 +125,17 @@ def interface(content):
 
 
 def runnable(inputs):
-    """Whether arrays can be made for the inputs of a file: numbers, on axes of fixed sizes."""
-    return bool(inputs) and all(t.dtype in DTYPES and min(t.shape, default=1) > 0 for t in inputs)
+    """Whether arrays can be made for the inputs of a file: numbers, on axes of fixed sizes, not too many."""
+    fixed = all(t.dtype in DTYPES and min(t.shape, default=1) > 0 for t in inputs)
+    return bool(inputs) and fixed and sum(math.prod(t.shape) for t in inputs) <= LARGEST_INPUT
 
 
 def stored_samples(samples, inputs):
     """Arrays `(n, 1, *shape)` an input, as the file stores them."""
     if not runnable(inputs):
         described = ", ".join(f"{tensor.name} {tensor.dtype} {tensor.shape}" for tensor in inputs)
-        raise ExportError(f"its inputs are {described}; they must be numbers, and every axis fixed")
+        raise ExportError(f"its inputs are {described}; they must be numbers, every axis fixed, and"
+            f" {LARGEST_INPUT:,} elements at most")
     if samples is None:
         generator = np.random.default_rng(0)
         return [_noise(generator, tensor) for tensor in inputs]
@@ -173,6 +176,8 @@ def _smallest(file, total, expected):
     low, high = 0, -(-total // ALIGNMENT)
     while not _fits(file, high):
         low, high = high, 2 * high
+        if high * ALIGNMENT > LARGEST_ARENA:
+            raise ExportError(f"it ran, but not again in an arena of {low * ALIGNMENT:,} bytes")
     while high - low > 1:
         middle = (low + high) // 2
         low, high = (low, middle) if _fits(file, middle) else (middle, high)
