@@ -13,7 +13,6 @@ from .layers import label
 from .structure import reading
 
 FLOATS = ("float32", "float16", "float64", "bfloat16")
-INTEGERS = {"int8", "uint8", "int16"}
 
 WEIGHTED = ("BATCH_MATMUL", "CONV_2D", "CONV_3D", "DEPTHWISE_CONV_2D", "EMBEDDING_LOOKUP", "FULLY_CONNECTED")
 WEIGHTED += ("GATHER", "TRANSPOSE_CONV")
@@ -70,14 +69,12 @@ class Contents:
     def precision(self):
         """The entry of `PRECISIONS` that describes the file."""
         main = next(iter(self.signatures.values()))
-        dtypes = {tensor.dtype for tensor in (*main.inputs, *main.outputs)}
-        if not dtypes & INTEGERS and "QUANTIZE" in self.operators:
-            # The first and the last layer were kept in float.
-            dtypes = {max(INTEGERS & set(self.activations), key=self.activations.get, default="float32")}
+        # The first and the last layer may have more bits than the others.
+        dtypes = {tensor.dtype for tensor in (*main.inputs, *main.outputs)} | set(self.activations)
+        if dtypes & {"int8", "uint8"}:
+            return "int4" if "int4" in self.constants else "int8"
         if "int16" in dtypes:
             return "int16x8"
-        if dtypes & INTEGERS:
-            return "int4" if "int4" in self.constants else "int8"
         if "int8" in self.constants:
             return "dynamic_int8"
         return "float16" if "float16" in self.constants else "float32"

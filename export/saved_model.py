@@ -13,6 +13,7 @@ from .errors import ExportError
 from .full_precision import full_precision
 from .other_backends import through_tensorflow
 from .signatures import flat_inputs, named_models, named_outputs
+from .unrolling import unrolled
 
 
 def to_saved_model(model, directory, signatures=None):
@@ -77,7 +78,7 @@ def _endpoint(part):
 
     def infer(*flat):
         inputs = keras.tree.pack_sequence_as(part.input, flat)
-        with full_precision(part):
+        with full_precision(part), unrolled(part):
             return named_outputs(part, part(inputs, training=False))
 
     return infer

@@ -1,10 +1,11 @@
-"""Write transposed convolutions of few output channels as sub-pixel convolutions.
+"""Write transposed convolutions of few output channels, or of small kernels, as sub-pixel convolutions.
 
 A transposed convolution of stride s is a convolution of stride 1 with s x s times the channels, the
 phases of the output, which DEPTH_TO_SPACE moves into place (Shi et al., "Is the deconvolution layer
 the same as a convolutional layer?", 2016, https://arxiv.org/abs/1609.07009). The sums are the same
 but for products with zero. On XNNPACK the convolution took half the time of TRANSPOSE_CONV at one to
-three channels, two thirds at eight, and more at 32.
+three channels, two thirds at eight, and more at 32. A kernel no larger than the stride makes no product
+with zero, and the convolution is faster at any number: a U-Net took 0.93 of the time, in float32 and int8.
 """
 
 import numpy as np
@@ -13,7 +14,7 @@ from .editing import replace
 
 SAME = 0  # the schema's code of the padding
 CHANNELS = 8
-"""Output channels up to which the convolution is the faster of the two."""
+"""Output channels up to which the convolution is the faster where its kernel is larger than the stride."""
 
 
 def rewrite(float_file):
@@ -51,7 +52,7 @@ def subpixel_kernel(weights, stride):
     channels_out, size, _, channels_in = weights.shape
     # Output pixel s j + d takes input pixel j + o times tap d + p - s o, with p the padding before.
     before = max(size - stride, 0) // 2
-    reach = max(-(-before // stride), -(-(size - 1 - before) // stride))
+    reach = max(-(-before // stride), (size - 1 - before) // stride)
     offsets = range(-reach, reach + 1)
     kernel = np.zeros((stride, stride, channels_out, len(offsets), len(offsets), channels_in), np.float32)
     taps = [
@@ -67,7 +68,7 @@ def subpixel_kernel(weights, stride):
 
 
 def _is_slow(edit, operator):
-    """Whether this is a transposed convolution of few channels that is equal to a convolution here."""
+    """Whether this is a transposed convolution that is slower than, and equal to a convolution here."""
     if edit.kind(operator) != "TRANSPOSE_CONV" or not edit.is_float(operator):
         return False
     options = operator.builtinOptions
@@ -76,10 +77,10 @@ def _is_slow(edit, operator):
     _, *source = edit.shape(operator.inputs[2])[:3]
     _, *target = edit.shape(operator.outputs[0])[:3]
     return (
-        channels <= CHANNELS
+        (channels <= CHANNELS or size[0] <= stride)
         and stride == options.strideW > 1
         and size[0] == size[1]
-        and options.padding == SAME
+        and (options.padding == SAME or size[0] == stride)
         and target == [side * stride for side in source]
         and edit.constant(operator.inputs[1]) is not None
         and _bias(edit, operator) is not None

@@ -1,5 +1,6 @@
 """Files in TensorFlow Lite Micro's own interpreter: what they give, and the arena they take."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -134,8 +135,10 @@ def stored_samples(samples, inputs):
     """Arrays `(n, 1, *shape)` an input, as the file stores them."""
     if not runnable(inputs):
         described = ", ".join(f"{tensor.name} {tensor.dtype} {tensor.shape}" for tensor in inputs)
-        raise ExportError(f"its inputs are {described}; they must be numbers, every axis fixed, and"
-            f" {LARGEST_INPUT:,} elements at most")
+        raise ExportError(
+            f"its inputs are {described}; they must be numbers, every axis fixed, and {LARGEST_INPUT:,}"
+            " elements at most"
+        )
     if samples is None:
         generator = np.random.default_rng(0)
         return [_noise(generator, tensor) for tensor in inputs]

@@ -236,4 +236,5 @@ def exchange():
 
 if __name__ == "__main__":
     jobs = {"micro": micro, "fits": fits, "litert": litert, "operators": operators, "probe": probe}
-    exchange().main(jobs)
+    talking = exchange()
+    talking.main({name: talking.limited(job) for name, job in jobs.items()})

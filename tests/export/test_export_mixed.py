@@ -75,6 +75,7 @@ def test_int16_inside_an_int8_file(stack):
     options = export.QuantizationOptions(keep_int16=("block2_conv", "pool", "logits"))
     content = export.quantize(float_file, "int8", [x], options=options)
     contents = export.inspect(content)
+    assert contents.precision == "int8"
     assert contents.float_tensors == ()
     assert contents.activations["int16"]
     assert contents.activations["int8"]

@@ -73,6 +73,22 @@ def test_files_agree_with_keras(precision, activation):
     assert export.verify(model, content, [images], precision=precision).passed
 
 
+@pytest.mark.parametrize(("size", "widest"), [(2, 1), (3, 3), (4, 3), (5, 3), (6, 5)])
+def test_no_offset_is_all_zeros(size, widest):
+    kernel = subpixel.subpixel_kernel(np.ones((1, size, size, 1), np.float32), 2)
+    assert kernel.shape[1:3] == (widest, widest)
+
+
+@pytest.mark.parametrize("padding", ["same", "valid"])
+@pytest.mark.parametrize("precision", ["float32", "int8"])
+def test_a_kernel_as_large_as_the_stride_is_rewritten_at_any_width(chain, precision, padding):
+    up = layers.Conv2DTranspose(24, 2, strides=2, padding=padding, bias_initializer="normal")
+    model, images = chain((5, 7, 6), up), np.random.default_rng(0).normal(size=(16, 5, 7, 6))
+    content = export.to_tflite(model, precision, calibration=[images.astype("float32")])
+    assert dict(export.inspect(content).operators) == {"CONV_2D": 1, "DEPTH_TO_SPACE": 1}
+    assert export.verify(model, content, [images.astype("float32")], precision=precision).passed
+
+
 @pytest.mark.parametrize(
     "options", [{"strides": 1}, {"strides": (1, 2)}, {"strides": 2, "channels": subpixel.CHANNELS + 1}]
 )

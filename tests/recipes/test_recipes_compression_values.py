@@ -14,8 +14,8 @@ from recipes.training import teaching
 from recipes.training.trainee import Trainee
 
 SMALL = {"batch_size": 256, "epochs": 4}
-PRUNED = {"pruning.sparsity": 0.75, "pruning.begin": 0.0, "pruning.end": 0.4, "pruning.every": 2}
-BOTH = {**SMALL, **PRUNED, "clustering.clusters": 16, "clustering.begin": 0.5}
+PRUNED = {"pruning.sparsity": 0.5, "pruning.pattern": "2:4", "pruning.begin": 0.0, "pruning.end": 0.4}
+BOTH = {**SMALL, **PRUNED, "pruning.every": 2, "clustering.clusters": 16, "clustering.begin": 0.5}
 
 
 class Killed(Exception):
@@ -43,18 +43,19 @@ def compressed(tmp_path_factory):
 
 def test_zeros_and_values_reach_the_files_and_the_report(compressed):
     for file in compressed.report.files:
-        assert file.weights.zeros == pytest.approx(0.75, abs=0.001)
+        assert file.weights.zeros == pytest.approx(0.5, abs=0.005)
+        assert all(tensor.most_of_four == 2 for tensor in file.weights.tensors)
         assert all(tensor.channel_values <= 16 for tensor in file.weights.tensors)
         assert file.weights.zip_bytes < file.contents.bytes
     assert all(tensor.values <= 16 for tensor in compressed.report.file("int8").weights.tensors)
     text = (compressed.run.path / "export" / "report.md").read_text()
-    assert "`int8.tflite`: 75% of its weights are zero" in text
+    assert "`int8.tflite`: 50% of its weights are zero; 5 of 5 kernels" in text
     assert "zipped" in text
 
 
-@pytest.mark.parametrize("epoch", [1, 3, 4])
+@pytest.mark.parametrize("epoch", [3, 4])
 def test_killed_run_prunes_and_clusters_as_if_it_had_run_through(compressed, tmp_path, epoch):
-    """Killed while it prunes, while it clusters, and before the model is written."""
+    """Killed while it clusters, and before the model is written."""
     run = pipeline.start(
         registry.get("lenet5_digits", precisions=["float32", "int8"], **BOTH), tmp_path / "run"
     )
@@ -71,23 +72,9 @@ def test_simulated_integers_keep_what_training_made(tmp_path):
     values = {**BOTH, "quantization": "aware", "awareness.epochs": 1, "precisions": ["float32", "int8"]}
     result = recipes.run("lenet5_digits", out=tmp_path / "run", **values)
     weights = result.report.file("int8").weights
-    assert weights.zeros == pytest.approx(0.75, abs=0.001)
+    assert weights.zeros == pytest.approx(0.5, abs=0.005)
+    assert all(tensor.most_of_four == 2 for tensor in weights.tensors)
     assert all(tensor.values <= 16 for tensor in weights.tensors)
-
-
-def test_patterns_and_scope_are_the_recipes(tmp_path):
-    values = {
-        **SMALL,
-        **PRUNED,
-        "model": "lenet5",
-        "epochs": 1,
-        "pruning.sparsity": 0.5,
-        "pruning.pattern": "2:4",
-    }
-    run = pipeline.start(registry.get("lenet5_digits", **values), tmp_path / "run")
-    pipeline.train(run)
-    tensors = export.weigh(export.to_tflite(run.model())).tensors
-    assert [tensor.most_of_four for tensor in tensors] == [2] * 5
 
 
 @pytest.mark.parametrize("classes", [True, False])
@@ -183,24 +170,35 @@ def test_teacher_of_other_outputs_is_refused():
         teaching.Teaching(wide, Distillation(teacher="x"), classes=True).check(narrow)
 
 
-@pytest.mark.parametrize("backend", ["jax"])
-def test_jax_trains_with_all_of_it(compressed, tmp_path, process, backend):
-    settings = {**BOTH, "epochs": 2, "distillation.teacher": compressed.run.path}
-    child = process(
-        "train",
-        "lenet5_digits",
-        "--out",
-        tmp_path / "run",
-        *(part for key, value in settings.items() for part in ("--set", f"{key}={value}")),
-        KERAS_BACKEND=backend,
-        JAX_PLATFORMS="cpu",
-    )
+JAX = """
+import keras, numpy as np
+from recipes import registry
+from recipes.training import compressing
+from recipes.training.teaching import Teaching
+from recipes.training.trainee import Trainee
+assert keras.backend.backend() == "jax"
+keras.utils.set_random_seed(0)
+def network(width):
+    return keras.Sequential([keras.Input((8, 8, 1)), keras.layers.Flatten(), keras.layers.Dense(width, "relu"), keras.layers.Dense(3)])
+recipe = registry.get("lenet5_digits", **{BOTH!r}, **{{"distillation.teacher": "x"}})
+model, teacher = network(16), network(32)
+taught = [np.asarray(weight) for weight in teacher.weights]
+trainee = Trainee(model, [keras.layers.GaussianNoise(0.1)], teaching=Teaching(teacher, recipe.distillation, True))
+trainee.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+x = np.random.default_rng(0).random((64, 8, 8, 1), np.float32)
+with compressing.applied(recipe, model, trainee, 16) as callbacks:
+    trainee.fit(x, np.arange(64) % 3, batch_size=16, epochs=4, callbacks=callbacks, verbose=0)
+for layer in (model.layers[1], model.layers[2]):
+    kernel = np.asarray(layer.kernel)
+    assert (kernel == 0).mean() == 0.5
+    assert all(len(np.unique(column)) <= 16 for column in kernel.T)
+assert all((old == np.asarray(new)).all() for old, new in zip(taught, teacher.weights))
+"""
+
+
+def test_jax_trains_with_all_of_it(process):
+    child = process(command=("-c", JAX.format(BOTH=BOTH)), KERAS_BACKEND="jax", JAX_PLATFORMS="cpu")
     _, err = child.communicate(timeout=280)
     if "No module named 'jax'" in err:
         pytest.skip("jax is not installed")
     assert child.returncode == 0, err
-    run = rundir.open_run(tmp_path / "run")
-    kernels = [weight for weight in weights(run) if weight.ndim > 1]
-    zeros = sum((kernel == 0).sum() for kernel in kernels) / sum(kernel.size for kernel in kernels)
-    assert zeros == pytest.approx(0.75, abs=0.001)
-    assert all(len(np.unique(kernel[..., 0])) <= 16 for kernel in kernels)
