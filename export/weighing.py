@@ -1,4 +1,4 @@
-"""How well the weights of a `.tflite` file compress: zeros, shared values, and the file's size when zipped."""
+"""How well a `.tflite` file compresses: zeros and shared values of its weights, and its size zipped."""
 
 import zlib
 from dataclasses import dataclass

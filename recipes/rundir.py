@@ -126,7 +126,7 @@ def load_model(file):
     """
     import keras
 
-    import export.awareness.building
+    import export.awareness.building  # noqa: F401
     import zoo  # noqa: F401  (layers of both can then be loaded)
 
     try:

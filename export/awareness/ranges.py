@@ -95,8 +95,12 @@ class ActivationRange(keras.layers.Layer):
         if self.method == "learned":
             self._begin(ops.min(x), ops.max(x), ops.max(first))
             return
-        for held, value in ((self.low, ops.min(x)), (self.high, ops.max(x))):
-            pace = place * (1.0 - DECAY) * (1.0 - first) + first
+        pace = place * (1.0 - DECAY) * (1.0 - first) + first
+        # What divides by a rounded zero is no measure: a batch counts as at most twice as wide as what is known.
+        width = ops.where(first > 0, float("inf"), self.high - self.low)
+        low = ops.maximum(ops.min(x), self.low - width)
+        high = ops.minimum(ops.max(x), self.high + width)
+        for held, value in ((self.low, low), (self.high, high)):
             held.assign(held + pace * (value - held))
 
     def _begin(self, low, high, first):

@@ -8,8 +8,8 @@ file stores, `round(127 * ratio)`, and a factor for each channel, such as batch 
 folded into a kernel does not change them; one below zero turns them round, so there are as many values
 above zero as below. So with k clusters an int8 kernel holds at most k different integers, and a float
 kernel at most k different numbers in each channel; of a transposed convolution that a file holds as a
-sub-pixel convolution each phase is a channel, with zeros between. The ratios are multiples of 1/127: rounding to int8
-loses nothing.
+sub-pixel convolution each phase is a channel, with zeros between. The ratios are multiples of 1/127:
+rounding to int8 loses nothing.
 """
 
 from contextlib import contextmanager

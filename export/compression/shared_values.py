@@ -51,7 +51,10 @@ class Code:
         return scale * top, ops.clip(ratio / top, low, high)
 
     def settled(self, weights):
-        """Weights of this code near to those given, the ratios multiples of 1/127; the same where they are."""
+        """Weights of this code near to those given, with ratios that are multiples of 1/127.
+
+        Where they are already, the weights are given back as they are.
+        """
         if self.is_settled(weights):
             return weights
         scale, ratio = self.parts(weights)

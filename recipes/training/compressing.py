@@ -18,15 +18,15 @@ def check(recipe, model):
 
     if recipe.regularization.early_stopping:
         raise RecipeError(
-            "regularization.early_stopping keeps the weights of an epoch that may lie before all are pruned or "
-            "clustered; leave it out, or pruning and clustering"
+            "regularization.early_stopping keeps the weights of an epoch that may lie before all are pruned "
+            "or clustered; leave it out, or pruning and clustering"
         )
     if pruning.sparsity and pruning.begin > pruning.end:
         raise RecipeError(f"pruning.begin={pruning.begin:g} is after pruning.end={pruning.end:g}")
     if pruning.sparsity and clustering.clusters and clustering.begin < pruning.end:
         raise RecipeError(
-            f"clustering.begin={clustering.begin:g} is before pruning.end={pruning.end:g}: weights are pruned "
-            "first, then clustered"
+            f"clustering.begin={clustering.begin:g} is before pruning.end={pruning.end:g}: weights are "
+            "pruned first, then clustered"
         )
     least = 3 if pruning.sparsity else 2
     if clustering.clusters and clustering.clusters < least:

@@ -34,8 +34,8 @@ class Teaching:
             own, other = getattr(model, what), getattr(self.model, what)
             if own != other:
                 raise RecipeError(
-                    f"distillation.teacher={self.values.teacher}: its {what} is {other}, that of {model.name} is "
-                    f"{own}; they must be equal"
+                    f"distillation.teacher={self.values.teacher}: its {what} is {other}, that of "
+                    f"{model.name} is {own}; they must be equal"
                 )
 
     def __call__(self, inputs):
@@ -84,8 +84,8 @@ def check(recipe):
         return recipe
     if recipe.task not in (*CLASSES, *VALUES):
         raise RecipeError(
-            f"distillation.teacher={name}: task={recipe.task} has no outputs that a teacher can give. Tasks that "
-            f"have: {', '.join(sorted((*CLASSES, *VALUES)))}"
+            f"distillation.teacher={name}: task={recipe.task} has no outputs that a teacher can give. Tasks "
+            f"that have: {', '.join(sorted((*CLASSES, *VALUES)))}"
         )
     if _is_run(name):
         name = str(pathlib.Path(name).resolve())
@@ -148,9 +148,8 @@ def _check_chain(recipe, teacher):
         seen.append(teacher.name)
         teacher = registry.get(teacher.distillation.teacher)
     if teacher.name in seen:
-        raise RecipeError(
-            f"distillation.teacher={recipe.distillation.teacher}: {' is taught by '.join((*seen, teacher.name))}"
-        )
+        chain = " is taught by ".join((*seen, teacher.name))
+        raise RecipeError(f"distillation.teacher={recipe.distillation.teacher}: {chain}")
 
 
 def _check_same(recipe, teacher):
@@ -158,6 +157,6 @@ def _check_same(recipe, teacher):
         own, other = getattr(recipe, what), getattr(teacher, what)
         if own != other:
             raise RecipeError(
-                f"distillation.teacher={recipe.distillation.teacher}: {what} is {other}, that of this recipe is "
-                f"{own}; they must be equal"
+                f"distillation.teacher={recipe.distillation.teacher}: {what} is {other}, that of this recipe "
+                f"is {own}; they must be equal"
             )

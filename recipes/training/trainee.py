@@ -20,9 +20,7 @@ class Trainee(keras.Model):
     Where it is called with `{"image": …, "label": …}`, so is the model.
     """
 
-    def __init__(
-        self, model, augmentation=(), reconstructs=False, mixing=(), degradation=(), teaching=None
-    ):
+    def __init__(self, model, augmentation=(), reconstructs=False, mixing=(), degradation=(), teaching=None):
         super().__init__(name="trainee")
         self.model, self.augmentation, self.reconstructs = model, list(augmentation), reconstructs
         self.mixing, self.degradation, self.teaching = list(mixing), list(degradation), teaching

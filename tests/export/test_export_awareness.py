@@ -245,3 +245,24 @@ def test_it_trains_and_exports_on_jax(tmp_path):
         [sys.executable, "-c", ON_JAX], env=environment, capture_output=True, text=True, timeout=300, check=False
     )
     assert done.stdout.split() == ["done", "jax"], done.stderr[-2000:]
+
+
+def test_one_batch_can_not_blow_up_a_range():
+    """As where a rounded variance of zero is divided by."""
+    layer = ActivationRange(dtype="float32")
+    layer.build()
+    layer.spread(0.0, 1.0)
+    layer(np.array([0.5, 1e6], "float32"), training=True)
+    assert float(layer.high[0]) == pytest.approx(1.01)
+
+
+def test_layer_normalisation_goes_on_learning():
+    model = block(lambda x: layers.LayerNormalization()(layers.Conv2D(8, 3)(x)))
+    x = images(64)
+    x[:, :4] = 0.0  # nothing varies there
+    aware = export.quantization_aware(model, calibration=[x])
+    wanted = np.asarray(model(x))
+    before = np.sqrt(np.mean((np.asarray(aware(x)) - wanted) ** 2))
+    aware.compile(keras.optimizers.Adam(1e-4), "mse")
+    aware.fit(x, wanted, epochs=10, batch_size=16, verbose=0)
+    assert np.sqrt(np.mean((np.asarray(aware(x)) - wanted) ** 2)) < 1.1 * before

@@ -319,7 +319,8 @@ import keras, numpy as np, export
 from export.compression.kernels import kernels
 assert keras.backend.backend() == "jax"
 keras.utils.set_random_seed(0)
-model = keras.Sequential([keras.Input((6, 6, 4)), keras.layers.Conv2D(8, 3), keras.layers.Flatten(), keras.layers.Dense(3)])
+L = keras.layers
+model = keras.Sequential([keras.Input((6, 6, 4)), L.Conv2D(8, 3), L.Flatten(), L.Dense(3)])
 model.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
 rng = np.random.default_rng(0)
 x, y = rng.random((64, 6, 6, 4), np.float32), rng.integers(0, 3, 64)

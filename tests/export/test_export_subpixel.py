@@ -73,7 +73,7 @@ def test_files_agree_with_keras(precision, activation):
     assert export.verify(model, content, [images], precision=precision).passed
 
 
-@pytest.mark.parametrize(("size", "widest"), [(2, 1), (3, 3), (4, 3), (5, 3), (6, 5)])
+@pytest.mark.parametrize(("size", "widest"), [(2, 1), (3, 3), (4, 3), (5, 3), (6, 3), (7, 5)])
 def test_no_offset_is_all_zeros(size, widest):
     kernel = subpixel.subpixel_kernel(np.ones((1, size, size, 1), np.float32), 2)
     assert kernel.shape[1:3] == (widest, widest)

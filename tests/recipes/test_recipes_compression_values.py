@@ -5,7 +5,6 @@ import numpy as np
 import pytest
 from scipy.special import log_softmax, softmax
 
-import export
 import recipes
 from recipes import pipeline, registry, rundir
 from recipes.compressing import Distillation
@@ -179,11 +178,13 @@ from recipes.training.trainee import Trainee
 assert keras.backend.backend() == "jax"
 keras.utils.set_random_seed(0)
 def network(width):
-    return keras.Sequential([keras.Input((8, 8, 1)), keras.layers.Flatten(), keras.layers.Dense(width, "relu"), keras.layers.Dense(3)])
+    L = keras.layers
+    return keras.Sequential([keras.Input((8, 8, 1)), L.Flatten(), L.Dense(width, "relu"), L.Dense(3)])
 recipe = registry.get("lenet5_digits", **{BOTH!r}, **{{"distillation.teacher": "x"}})
 model, teacher = network(16), network(32)
 taught = [np.asarray(weight) for weight in teacher.weights]
-trainee = Trainee(model, [keras.layers.GaussianNoise(0.1)], teaching=Teaching(teacher, recipe.distillation, True))
+lesson = Teaching(teacher, recipe.distillation, True)
+trainee = Trainee(model, [keras.layers.GaussianNoise(0.1)], teaching=lesson)
 trainee.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
 x = np.random.default_rng(0).random((64, 8, 8, 1), np.float32)
 with compressing.applied(recipe, model, trainee, 16) as callbacks:

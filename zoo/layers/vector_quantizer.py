@@ -60,8 +60,9 @@ class VectorQuantizer(keras.layers.Layer):
         """
         inputs, codebook = (ops.stop_gradient(ops.cast(x, "float32")) for x in (inputs, self.codebook))
         inputs = ops.reshape(inputs, (-1, inputs.shape[-1]))
-        # Half the squared distance, but for the square of the vector, which is the same for every entry.
-        distance = ops.sum(ops.square(codebook), axis=-1) / 2 - ops.matmul(inputs, ops.transpose(codebook))
+        # Half the squared distance, but for the square of the vector, which is the same for every entry. As a
+        # product with a bias it is rounded once in 8 bits: the product by itself would be rounded before.
+        distance = ops.matmul(inputs, -ops.transpose(codebook)) + ops.sum(ops.square(codebook), axis=-1) / 2
         # Numbers from 0 to 1: LiteRT's integer comparison takes no scale of 1 or more.
         number = ops.reshape(ops.arange(self.entries, dtype="float32") / self.entries, (1, self.entries))
         number = ops.where(_is_least(distance), number, ops.ones_like(number))
