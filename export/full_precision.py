@@ -6,6 +6,8 @@ convolution. The weights are all that a file needs.
 
 from contextlib import contextmanager
 
+import numpy as np
+
 from .errors import InvalidInput
 
 HALVES = ("float16", "bfloat16")
@@ -29,7 +31,7 @@ def full_precision(model):
 
 
 def check_weights(model):
-    """Raise `InvalidInput` if a weight itself is of a half type: its missing bits are lost."""
+    """Raise `InvalidInput` if a weight itself is of a half type, so that bits are lost, or holds NaN."""
     for variable in model.variables:
         if variable.dtype in HALVES:
             raise InvalidInput(

@@ -137,6 +137,12 @@ def fitting(values, tensor):
         raise InvalidInput(f"Input {tensor.name!r} is empty: pass at least one sample.")
     if array.dtype.kind not in "fiub":
         raise InvalidInput(f"Input {tensor.name!r} is of type {array.dtype}, expected numbers.")
+    finite = np.isfinite(array)
+    if not finite.all():
+        bad = int((~finite).reshape(len(array), -1).any(1).sum())
+        raise InvalidInput(
+            f"Input {tensor.name!r} holds values that are not finite in {bad} of {len(array)} samples. Drop them."
+        )
     if not tensor.scale:
         return array.astype(tensor.dtype)
     return quantise(array.astype(np.float32), tensor)

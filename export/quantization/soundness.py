@@ -4,12 +4,14 @@ from ..contents import inspect
 from ..errors import ExportError
 from ..floating import float_operators
 from ..running import outputs
+from ..unrolling import STEPS
 from ..verification import compare
 from .treatments import first
 
 REMEDIES = {
     "CONV_3D": "LiteRT has no integer kernel; split it into 2-D convolutions",
-    "WHILE": "build the recurrent layer with unroll=True",
+    "WHILE": f"shorten the sequence to the {STEPS} steps up to which recurrent layers are unrolled, or build the"
+    " layer with unroll=True",
     "POW": "multiply the tensor with itself",
     "SIGN": "take the sign after the model",
 }

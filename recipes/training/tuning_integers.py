@@ -55,7 +55,7 @@ def tune(run, model, data, progress=None):
 
 
 def second_part(recipe):
-    """The recipe by which the twin is trained."""
+    """The recipe by which the twin is trained; what was pruned or shares values stays so."""
     values = recipe.awareness
     return msgspec.structs.replace(
         recipe,

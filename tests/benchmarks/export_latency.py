@@ -227,19 +227,19 @@ def ratios(times, way):
 
 def verdict(rows):
     """How the bars are met, a line each."""
-    for kind, names in KINDS.items():
+    all_kinds = tuple(name for names in KINDS.values() for name in names)
+    for kind, names in ({"all of these kinds": all_kinds} | KINDS).items():
         found = [float(row.ratio) for row in rows.values() if row.model in names and row.ratio]
         if found:
-            middle = statistics.median(found)
-            word = "met" if middle >= FASTER else "missed"
-            yield f"{kind}: median {middle:.2f} of {len(found)} comparisons, at least {FASTER} wanted: {word}."
+            wanted = f", at least {FASTER} wanted" if names is all_kinds else ""
+            yield f"- {kind}: median ratio {statistics.median(found):.2f} of {len(found)} comparisons{wanted}."
     slower = [row for row in rows.values() if row.ratio and float(row.ratio) < NEVER_SLOWER]
     measured = sum(bool(row.ratio) for row in rows.values())
-    yield f"Below {NEVER_SLOWER}: {len(slower)} of {measured} comparisons."
+    yield f"- below {NEVER_SLOWER}: {len(slower)} of {measured} comparisons."
     for row in slower:
-        yield f"- {row.model}, {row.precision}, {row.way}: {row.ratio} ({row.low} to {row.high})."
+        yield f"  - {row.model}, {row.precision}, {row.way}: {row.ratio} ({row.low} to {row.high})."
     failed = sum(bool(row.way != "ours" and not row.ratio) for row in rows.values())
-    yield f"The usual way gives no file that runs in {failed} of {measured + failed} cases."
+    yield f"- the usual way gives no file that runs in {failed} of {measured + failed} cases."
 
 
 def read_rows():

@@ -17,6 +17,7 @@ import pytest
 import export
 from export import process
 from export.errors import WorkerDied
+from export.unrolling import STEPS
 
 L = keras.layers
 
@@ -128,8 +129,8 @@ def test_ctrl_c_stops_the_conversion_and_the_next_one_works(chain, classifier):
 
 def test_a_segmentation_fault_is_told_with_what_was_going_on(worker, chain, tmp_path, light_file):
     """TensorFlow's quantiser crashes on the loop of an LSTM."""
-    (tmp_path / "lstm.tflite").write_bytes(export.to_tflite(chain((3, 2), L.LSTM(4))))
-    np.savez(tmp_path / "samples.npz", **{"serving_default/x": np.ones((2, 3, 2), np.float32)})
+    (tmp_path / "lstm.tflite").write_bytes(export.to_tflite(chain((STEPS + 1, 2), L.LSTM(4))))
+    np.savez(tmp_path / "samples.npz", **{"serving_default/x": np.ones((2, STEPS + 1, 2), np.float32)})
     with pytest.raises(WorkerDied, match="segmentation fault.*calibrating"):
         worker.call(
             "quantize",

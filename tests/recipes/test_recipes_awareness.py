@@ -68,3 +68,11 @@ def test_a_precision_that_is_not_exported_is_refused(tmp_path):
     recipe = registry.get("lenet5_digits", quantization="aware", awareness={"precision": "int4"})
     with pytest.raises(RecipeError, match="precisions"):
         pipeline.start(recipe, tmp_path / "run")
+
+
+def test_zeros_and_shared_values_stay_in_the_fine_tuned_file(tmp_path):
+    values = {**SHORT, "epochs": 5, "pruning": {"sparsity": 0.6}, "clustering": {"clusters": 16}}
+    result = recipes.run("lenet5_digits", out=tmp_path / "run", quantization="aware", **values)
+    weights = export.weigh(result.run.path / "export" / "int8.tflite")
+    assert weights.zeros >= 0.59
+    assert max(tensor.values for tensor in weights.tensors) <= 16

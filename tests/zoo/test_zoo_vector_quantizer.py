@@ -110,21 +110,33 @@ def test_entries_come_to_where_the_vectors_are():
     np.testing.assert_allclose(np.asarray(layer.codebook), centres, atol=0.15)
 
 
-@pytest.mark.parametrize("entries", [16, 255])
-def test_integers_choose_as_floats_do(entries):
-    """But for vectors halfway between two entries."""
+@pytest.mark.parametrize("spread", [1, 8])
+@pytest.mark.parametrize(("entries", "share"), [(16, 0.95), (255, 0.85)])
+def test_integers_choose_as_floats_do(entries, share, spread):
+    """But for vectors halfway between two entries; the wider the distances, the more of them in one step."""
     keras.utils.set_random_seed(0)
     image = keras.Input((4, 4, 6), name="image")
     layer = VectorQuantizer(entries)
     model = keras.Model(image, layer(image))
-    vectors = np.random.default_rng(0).normal(size=(48, 4, 4, 6)).astype("float32")
+    layer.codebook.assign(spread * np.asarray(layer.codebook))
+    vectors = spread * np.random.default_rng(0).normal(size=(48, 4, 4, 6)).astype("float32")
     codebook, expected = np.asarray(layer.codebook), np.asarray(layer.indices(vectors))
-    for precision, share in (("float32", 1.0), ("int8", 0.95 if entries == 16 else 0.85)):
+    for precision, least in (("float32", 1.0), ("int8", share)):
         content = export.to_tflite(model, precision, calibration=[vectors])
         contents = export.inspect(content)
         assert not contents.flex
         assert precision == "float32" or not contents.float_tensors
-        assert np.mean(nearest(export.load(content)(vectors), codebook) == expected) >= share
+        assert np.mean(nearest(export.load(content)(vectors), codebook) == expected) >= least
+
+
+def test_integers_round_a_distance_once():
+    """The square of an entry is the bias of its product with the vectors: no addition rounds it again."""
+    image = keras.Input((4, 4, 6), name="image")
+    model = keras.Model(image, VectorQuantizer(16)(image))
+    vectors = np.random.default_rng(0).normal(size=(8, 4, 4, 6)).astype("float32")
+    operators = export.inspect(export.to_tflite(model, "int8", calibration=[vectors])).operators
+    assert operators["FULLY_CONNECTED"] == 2
+    assert not {"ADD", "SUB"} & set(operators)
 
 
 def test_model_tells_its_codebook_and_indices():
