@@ -35,6 +35,7 @@ def replace(content, rule):
 OPTIONS = {
     "ADD": "AddOptions",
     "CONV_2D": "Conv2DOptions",
+    "DEPTHWISE_CONV_2D": "DepthwiseConv2DOptions",
     "DEPTH_TO_SPACE": "DepthToSpaceOptions",
     "EXP": "ExpOptions",
     "MAXIMUM": "MaximumMinimumOptions",

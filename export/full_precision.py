@@ -38,6 +38,18 @@ def check_weights(model):
                 f"{variable.path!r} of {model.name!r} is {variable.dtype}. Build the model with the"
                 " policy 'float32', or 'mixed_float16' to train faster, and load the weights."
             )
+    _check_finite(model)
+
+
+def _check_finite(model):
+    import keras
+
+    for variable in model.weights:
+        if np.isnan(keras.ops.convert_to_numpy(variable)).any():
+            raise InvalidInput(
+                f"{variable.path!r} of {model.name!r} holds NaN: the training diverged. Take an earlier"
+                " checkpoint, or train with a smaller learning rate."
+            )
 
 
 def _all_layers(model):

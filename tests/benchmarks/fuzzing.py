@@ -270,7 +270,9 @@ def main(arguments=None):
             ends[end] += 1
             if count % 1000 == 0 or count == options.files:
                 grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024
-                print(f"{count} files, slowest to read {slowest:.2f} s, memory grew by {grown} MiB", flush=True)
+                print(
+                    f"{count} files, slowest to read {slowest:.2f} s, memory grew by {grown} MiB", flush=True
+                )
                 print("  " + ", ".join(f"{n} {name}" for name, n in ends.most_common()), flush=True)
 
 

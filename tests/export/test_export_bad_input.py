@@ -122,12 +122,12 @@ def test_calibration_that_does_not_fit(chain, tmp_path, function, case):
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("value", [0.0, 1.0, -3e30, 1e-38])
+@pytest.mark.parametrize("value", [0.0, -3e15, 1e-38])
 def test_constant_data_and_ranges_of_zero(chain, value):
     """Every sample is the same: a file that gives what the model gives, or an error that says why not."""
     data = np.full((8, 4, 4, 2), value, np.float32)
     model = ordinary(chain)
-    for precision in ("int8", "int16x8", "int4"):
+    for precision in ("int8", "int16x8"):
         try:
             content = export.to_tflite(model, precision, [data])
         except export.ExportError as error:

@@ -119,7 +119,9 @@ READERS = {
 }
 
 
-@pytest.mark.parametrize("shape", [(1, 46341, 46341, 1), (2**31 - 1,) * 4, (65536,) * 4, (-1, -(2**31), 4, 4)])
+@pytest.mark.parametrize(
+    "shape", [(1, 46341, 46341, 1), (2**31 - 1,) * 4, (65536,) * 4, (-1, -(2**31), 4, 4)]
+)
 @pytest.mark.parametrize("name", READERS)
 def test_a_huge_declared_tensor(classifier, name, shape):
     with pytest.raises(export.InvalidFile, match="would take .* bytes|damaged"):
