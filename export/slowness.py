@@ -15,17 +15,15 @@ NORMALISATION = (
 COMPARISON = "leave the choice to the caller: end the model at the values that are compared"
 ADVICE = {
     "ADD": "leave out additions of what is far below a step of their sum, as an epsilon is; " + NORMALISATION,
-    "AVERAGE_POOL_2D": "pool by the maximum, or by a convolution with a stride",
+    "AVERAGE_POOL_2D": 'pool windows that lie within the image (padding "valid"), or by the maximum',
     "BATCH_MATMUL": "multiply by constant weights with a dense layer or a 1 × 1 convolution",
     "BROADCAST_TO": "let the arithmetic broadcast, or store the constant in its full shape",
     "DIV": "multiply by the reciprocal where the divisor is constant; " + NORMALISATION,
-    "ELU": "activate with ReLU or ReLU6",
     "EQUAL": COMPARISON,
     "EXP": NORMALISATION,
     "GATHER": "select with a convolution or dense layer of fixed weights, or before the model",
     "GELU": "activate with ReLU or ReLU6",
     "GREATER": COMPARISON,
-    "HARD_SWISH": "activate with ReLU or ReLU6",
     "LESS": COMPARISON,
     "LOG": NORMALISATION,
     "LOG_SOFTMAX": "end the model at its logits",
@@ -35,7 +33,6 @@ ADVICE = {
     "SELECT_V2": COMPARISON,
     "SOFTMAX": "end the model at its logits",
     "SQRT": NORMALISATION,
-    "SQUARED_DIFFERENCE": NORMALISATION,
     "TOPK_V2": COMPARISON,
 }
 """For operators that XNNPACK has no int8 kernel for, what can stand in their place that it takes."""

@@ -5,6 +5,7 @@ import re
 import keras
 import numpy as np
 
+from ..quantization.rewriting import WINDOW
 from ..signatures import flat_inputs
 from .operator_layer import QuantizedOperator
 from .operators import MOVES, TIED
@@ -102,6 +103,7 @@ class _Maker:
             bias=self.structure.shape(kernel.bias)[0] if kernel and kernel.bias is not None else None,
             name=name,
             dtype="float32",
+            trainable=kernel is None or not self._pools(kernel),
         )
         layer.build()
         reals = (
@@ -113,6 +115,10 @@ class _Maker:
             weight.assign(self.structure.constant(index))
         self._fill(layer, operator)
         return layer
+
+    def _pools(self, kernel):
+        """Whether a kernel stands for the mean of a window."""
+        return self.structure.tensor(kernel.weights).name.decode().endswith(WINDOW)
 
     def _fill(self, layer, operator):
         """Give a layer the float file's weights, or those of the int8 file where they can't be found there."""

@@ -8,6 +8,9 @@ import numpy as np
 
 from ..editing import replace
 
+WINDOW = "/window_mean"
+"""The end of the name of a kernel that pools: it is no weight that training may change."""
+
 
 def rewrite(float_file, names):
     """Replace the named operators, keys of `REWRITES`, wherever they compute in float32.
@@ -36,7 +39,7 @@ def _average_pool(edit, operator):
     if any(end > side for end, side in zip(reached, source, strict=True)):
         return None
     mean = edit.buffer(np.full((height, width, channels), 1 / (height * width)))
-    kernel = edit.tensor((1, height, width, channels), f"{name}/mean", mean)
+    kernel = edit.tensor((1, height, width, channels), f"{name}{WINDOW}", mean)
     bias = edit.tensor((channels,), f"{name}/nothing", edit.buffer(np.zeros(channels)))
     convolution = edit.operator("DEPTHWISE_CONV_2D", [operator.inputs[0], kernel, bias], operator.outputs[0])
     made = convolution.builtinOptions
