@@ -2,16 +2,13 @@
 
 BATCH_NORM = '{model} with `normalization="batch"`, which folds into its convolutions'
 FOLDING = "`mobilenet_v2` or `resnet_small`, whose batch normalisation folds into the convolutions"
-RELU = '`mobilenet_v3` with `activation="relu"` or `minimalistic=True`'
 MEMBERS = "`dilated_cnn` or `resnet8`, which neither divide nor take roots"
 
 VARIANTS = {
     "alexnet": dict.fromkeys(("EXP", "LOG"), BATCH_NORM.format(model="`alexnet`")),
     "capsnet": dict.fromkeys(("ADD", "BATCH_MATMUL", "RSQRT", "SOFTMAX", "SQRT"), MEMBERS),
-    "convnext_v2": dict.fromkeys(("ADD", "GELU", "RSQRT", "SQRT", "SQUARED_DIFFERENCE"), FOLDING),
+    "convnext_v2": dict.fromkeys(("ADD", "GELU", "RSQRT", "SQRT"), FOLDING),
     "googlenet": dict.fromkeys(("EXP", "LOG"), BATCH_NORM.format(model="`googlenet`")),
-    "lenet5": {"AVERAGE_POOL_2D": "`lenet5_modern`, which pools by the maximum"},
-    "mobilenet_v3": {"HARD_SWISH": RELU},
     "neocognitron": dict.fromkeys(("DIV", "SQRT"), MEMBERS),
     "stn_cnn": {"BATCH_MATMUL": "`stn_cnn` with `transformer=False`, where the images need no turning"},
     "upsampling_decoder": {

@@ -28,6 +28,7 @@ import conversions
 
 TABLE = conversions.ROOT / "docs" / "benchmarks.csv"
 DOCUMENT = TABLE.with_suffix(".md")
+INSTANCES = 8  # of each file, one after another
 ATTEMPTS = 6  # a model may crash the process once for each way and precision
 KINDS = {
     "causal": ("probe/causal",),
@@ -138,19 +139,20 @@ def race(name, precision, contents, notes, arguments):
     if "ours" not in contents:
         yield Row(model=name, precision=precision, way="ours", note=notes["ours"])
         return
-    runners = {"noise": prepared(contents["ours"])}
+    files = {"noise": contents["ours"]}
     for way, content in contents.items():
         try:
-            runners[way] = prepared(content)
+            prepared(content)
+            files[way] = content
         except (RuntimeError, ValueError) as error:
             notes[way] = unusable(content, error)
-    times = alternate(runners, arguments.rounds, arguments.seconds)
+    times = alternate(files, arguments.rounds, arguments.seconds)
     noise = ratios(times, "noise")[1]
     ours = export.inspect(contents["ours"])
     for way in (way for way in conversions.WAYS if way != "ours"):
         told = {"model": name, "precision": precision, "way": way}
         told |= {"ours_ms": f"{statistics.median(times['ours']):.4g}", "noise": f"{noise:.3f}"}
-        if way not in runners:
+        if way not in files:
             yield Row(**told, note=notes[way])
             continue
         theirs = export.inspect(contents[way])
@@ -194,13 +196,15 @@ def prepared(content):
     return interpreter
 
 
-def alternate(runners, rounds, seconds):
-    """By name the milliseconds of each turn. The order is another one each round."""
-    times = {name: [] for name in runners}
-    order = list(runners)
-    for runner in runners.values():
-        turn(runner, seconds)
-    for _ in range(rounds):
+def alternate(files, rounds, seconds):
+    """By name the milliseconds of each turn. The order is another one each round.
+
+    Where in memory an interpreter happens to lie makes a few percent: they are made anew now and then.
+    """
+    times, order = {name: [] for name in files}, list(files)
+    for number in range(rounds):
+        if number % (rounds // INSTANCES or 1) == 0:
+            runners = {name: prepared(files[name]) for name in order}
         for name in order:
             times[name].append(turn(runners[name], seconds))
         order = [*order[1:], order[0]]

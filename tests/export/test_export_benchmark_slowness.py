@@ -97,7 +97,7 @@ class Enlarge(L.Layer):
 @pytest.mark.parametrize(
     ("operator", "cutting", "instead"),
     [
-        ("AVERAGE_POOL_2D", lambda: L.AveragePooling2D(2), lambda: L.MaxPooling2D(2)),
+        ("AVERAGE_POOL_2D", lambda: L.AveragePooling2D(3, 2, "same"), lambda: L.AveragePooling2D(3, 2)),
         ("GELU", lambda: L.Activation("gelu"), lambda: L.ReLU(6.0)),
         ("RESIZE_NEAREST_NEIGHBOR", lambda: Enlarge("nearest"), lambda: Enlarge("bilinear")),
         ("SOFTMAX", lambda: L.Softmax(), lambda: L.Identity()),
