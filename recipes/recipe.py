@@ -8,8 +8,8 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
-from recipes.awareness import Awareness
 from recipes.compressing import Clustering, Distillation, Pruning
+from recipes.integers import Awareness, PostTraining
 from recipes.values import Count, Finite, Fraction, Name, NotNegative, Positive, Size, Values
 
 TaskName = Literal[
@@ -151,26 +151,6 @@ class Features(Values, kw_only=True):
     front_end: Literal["none", "log_mel", "mfcc"] = "none"
     held_out: str = "none"
     left_out: str = "none"
-
-
-class PostTraining(Values, kw_only=True):
-    """How the files of integers are made from a trained model; `export.QuantizationOptions` says more.
-
-    Attributes:
-        ranges: How calibration samples become the range of an activation.
-        momentum: Of the moving average of ranges.
-        percentile: Share of values, in percent, below the upper end of a range, where ranges are percentiles.
-        equalize: Whether the weights of consecutive layers are brought to equal ranges; `auto` where it helps.
-        correct_bias: Whether biases make up for rounded weights; by default where it helps a file of int4.
-        keep_float: Layers, as names or patterns, that stay in float.
-    """
-
-    ranges: Literal["min_max", "moving_average", "percentile"] = "min_max"
-    momentum: Fraction = 0.9
-    percentile: Annotated[float, msgspec.Meta(gt=50, le=100)] = 99.99
-    equalize: Literal["auto", "always", "never"] = "never"
-    correct_bias: Literal["auto", "always", "never"] | None = None
-    keep_float: tuple[str, ...] = ()
 
 
 class Evaluation(Values, kw_only=True):
