@@ -31,6 +31,7 @@ def between_convolutions(chain, layer):
 
 
 REWRITTEN = {
+    "AVERAGE_POOL_2D": L.AveragePooling2D(2),
     "NEG": Apply(lambda x: -x),
     "SQUARE": Apply(keras.ops.square),
     "SQUARED_DIFFERENCE": L.LayerNormalization(),
