@@ -22,7 +22,8 @@ def stepping(trainer, variables, change):
             those after it; gives the weights that are to be.
 
     Raises:
-        InvalidInput: The model is not compiled, does not train the variables, or averages its weights.
+        InvalidInput: The model is not compiled, does not train the variables, or averages its weights; or it
+            was compiled again within the block.
     """
     optimizer = _optimizer(trainer, variables)
     plain = optimizer.apply
@@ -46,6 +47,11 @@ def stepping(trainer, variables, change):
         else:
             optimizer.apply = plain
         _compile_anew(trainer)
+    if _optimizer(trainer, variables) is not optimizer:
+        raise InvalidInput(
+            f"Model {trainer.name!r} was compiled within the block, so its weights were trained as ever: compile"
+            " it before."
+        )
 
 
 def _optimizer(trainer, variables):

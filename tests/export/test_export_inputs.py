@@ -177,11 +177,13 @@ def test_a_layer_that_fails_is_quoted(chain):
         export.to_tflite(model)
 
 
-def test_another_backend_is_refused_with_the_way_out():
+def test_on_another_backend_a_layer_of_the_script_itself_is_told_with_the_way_out():
     script = (
         "import keras, export\n"
+        "class Own(keras.layers.Dense): pass\n"
         "x = keras.Input((2,))\n"
-        "try: export.to_tflite(keras.Model(x, keras.layers.Dense(1)(x)))\n"
+        "print(len(export.to_tflite(keras.Model(x, keras.layers.Dense(1)(x)))) > 100)\n"
+        "try: export.to_tflite(keras.Model(x, Own(1)(x)))\n"
         "except export.InvalidInput as error: print(error)"
     )
     env = {
@@ -191,4 +193,5 @@ def test_another_backend_is_refused_with_the_way_out():
         "PYTHONPATH": os.pathsep.join(sys.path),
     }
     run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False, env=env)
+    assert run.stdout.startswith("True"), run.stderr
     assert "KERAS_BACKEND=tensorflow" in run.stdout, run.stderr
