@@ -14,7 +14,6 @@ STEPS = 2**30  # the largest bias, in steps of a channel's scale times the input
 
 def integer_file(model):
     """The integer file with the model's weights and ranges."""
-    _check_finite(model)
     template = template_of(model)
     structure = read(template.integer, template.signature)
     for layer in model.layers:
@@ -52,14 +51,6 @@ def float_file(model):
         )
     flatbuffer.drop_unused(parsed)
     return flatbuffer.serialise(parsed)
-
-
-def _check_finite(model):
-    for variable in model.variables:
-        if not np.isfinite(np.asarray(variable)).all():
-            raise ExportError(
-                f"{variable.path!r} of {model.name!r} is not finite: training went wrong. Lower the learning rate."
-            )
 
 
 def _write_range(structure, layer):
