@@ -135,7 +135,7 @@ def _options(operator):
 def _kernel(model, graph, kind, inputs):
     if kind not in KERNELS:
         return None
-    place, bias, axis = KERNELS[kind]
+    place, bias = KERNELS[kind]
     tensor = graph.tensors[inputs[place]]
     if flatbuffer.constant(model, tensor) is None:
         return None

@@ -45,7 +45,7 @@ def _operators(model, signature):
     for operator in graph.operators or []:
         kind = flatbuffer.operator_name(model, operator)
         if kind in KERNELS:
-            kernel, bias, _ = KERNELS[kind]
+            kernel, bias = KERNELS[kind]
             places = {"weights": kernel}
             if bias is not None and bias < len(operator.inputs) and operator.inputs[bias] != -1:
                 places["bias"] = bias

@@ -39,10 +39,10 @@ FIXED = frozenset({"L2_NORMALIZATION", "LOGISTIC", "LOG_SOFTMAX", "SOFTMAX", "TA
 """Operators whose output has the scale that the quantisation specification says."""
 
 KERNELS = {
-    "BATCH_MATMUL": (1, None, -2),
-    "CONV_2D": (1, 2, 0),
-    "DEPTHWISE_CONV_2D": (1, 2, 3),
-    "FULLY_CONNECTED": (1, 2, 0),
-    "TRANSPOSE_CONV": (1, 3, 0),
+    "BATCH_MATMUL": (1, None),
+    "CONV_2D": (1, 2),
+    "DEPTHWISE_CONV_2D": (1, 2),
+    "FULLY_CONNECTED": (1, 2),
+    "TRANSPOSE_CONV": (1, 3),
 }
-"""Operators with weights: the places of the kernel and of the bias, and the axis of output channels."""
+"""Operators with weights: the places of the kernel and of the bias among their inputs."""
