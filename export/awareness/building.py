@@ -183,7 +183,7 @@ class _Maker:
             value,
             facts,
             source=source,
-            kind=operator.kind if operator else None,
+            kind=operator.rounds_as if operator else None,
             floor=bool(operator) and operator.options.get("fusedActivationFunction") in ("RELU", "RELU6"),
         )
         return rounded

@@ -68,16 +68,31 @@ def sloped(x, scale, zero, facts):
 
 def multiplied(x, scale, zero, facts):
     """BATCH_MATMUL: a factor between a half and 1 and a shift, each of which rounds; `facts` is the step."""
-    total, ratio = ops.round(x / facts[0]), facts[0] / scale
-    size = ops.power(2.0, ops.floor(ops.log2(ratio)) + 1.0)
-    first = ops.floor(total * (ratio / size) + 0.5)
+    first, size = _factored(x, scale, facts)
     return ops.sign(first) * ops.floor(ops.abs(first) * size + 0.5)
 
+
+def shifted(x, scale, zero, facts):
+    """Weights of 4 bits, which XNNPACK leaves to LiteRT: as `multiplied`, but a half is rounded up."""
+    first, size = _factored(x, scale, facts)
+    return ops.floor(first * size + 0.5)
+
+
+def _factored(x, scale, facts):
+    """Sums of products by the factor, rounded, and what the shift multiplies them with."""
+    total, ratio = ops.round(x / facts[0]), facts[0] / scale
+    size = ops.power(2.0, ops.floor(ops.log2(ratio)) + 1.0)
+    return ops.floor(total * (ratio / size) + 0.5), size
+
+
+NARROW = "4 bits"
+"""What operators with weights of 4 bits count as."""
 
 ROUNDING = {
     "ADD": added,
     "AVERAGE_POOL_2D": away,
     "BATCH_MATMUL": multiplied,
+    NARROW: shifted,
     "LEAKY_RELU": sloped,
     "RESIZE_BILINEAR": up,
     "SQRT": down,
@@ -85,14 +100,14 @@ ROUNDING = {
 }
 """The kernels of operators that round in another way than `nearest`."""
 
-NEEDS_FACTS = (added, multiplied, sloped)
+NEEDS_FACTS = (added, multiplied, shifted, sloped)
 
 
 def steps(kind, x, scale, zero, facts):
     """What an operator's kernel gives, in steps of its scale above its zero, before the ends are cut off.
 
     Args:
-        kind: The operator; None for an input.
+        kind: The operator; `NARROW` where its weights have 4 bits; None for an input.
         x: What it gives in real numbers, `(n, ...)`.
         scale, zero: Of the output.
         facts: What some kernels compute with; see theirs. None where that is not known.

@@ -6,10 +6,14 @@ import numpy as np
 
 from .. import flatbuffer
 from ..errors import InvalidInput
+from .kernels import NARROW
 from .operators import FIXED, KERNELS, SEMANTICS, TIED
 
 WORDS = {"padding": "Padding", "fusedActivationFunction": "ActivationFunctionType", "mode": "MirrorPadMode"}
 """Options that are codes of an enumeration of the schema."""
+
+NARROWEST = 7
+"""The largest weight of 4 bits."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,6 +35,11 @@ class Operator:
     inputs: tuple
     outputs: tuple
     kernel: Kernel | None
+
+    @property
+    def rounds_as(self):
+        """The name under which `kernels` has what its kernel does."""
+        return NARROW if self.kernel is not None and self.kernel.largest == NARROWEST else self.kind
 
 
 @dataclass(frozen=True)
@@ -144,7 +153,7 @@ def _kernel(model, graph, kind, inputs):
         weights=inputs[place],
         bias=inputs[bias] if bias is not None and bias < len(inputs) else None,
         axis=int(spread.quantizedDimension) if len(spread.scale) > 1 else None,
-        largest=7 if flatbuffer.type_name(tensor.type) == "int4" else 127,
+        largest=NARROWEST if flatbuffer.type_name(tensor.type) == "int4" else 127,
     )
 
 
