@@ -7,6 +7,7 @@ import numpy as np
 
 from . import flatbuffer
 from .contents import read
+from .quantization.rewriting import WINDOW
 from .structure import reading
 
 # Operators with weights, and the axis of their output channels.
@@ -81,7 +82,10 @@ def weigh(tflite):
 
 
 def _kernels(model):
-    """Operator and tensor of every constant of two or more axes that an operator multiplies with."""
+    """Operator and tensor of every kernel: a constant of two or more axes that an operator multiplies with.
+
+    The mean of a window, which integer files compute as a convolution, is no kernel.
+    """
     for graph in model.subgraphs:
         widened = {  # float16 weights are read through an operator
             int(operator.outputs[0]): int(operator.inputs[0])
@@ -92,7 +96,9 @@ def _kernels(model):
             name = flatbuffer.operator_name(model, operator)
             for index in operator.inputs if name in WEIGHTED else ():
                 tensor = graph.tensors[widened.get(int(index), int(index))]
-                constant = index != -1 and flatbuffer.constant(model, tensor) is not None
+                if index == -1 or (tensor.name or b"").decode(errors="replace").endswith(WINDOW):
+                    continue
+                constant = flatbuffer.constant(model, tensor) is not None
                 if constant and len(flatbuffer.shape_of(tensor)) > 1:
                     yield name, tensor
 

@@ -39,6 +39,7 @@ def execute(notebook, folder):
         km=manager,
         timeout=600,
         record_timing=False,
+        coalesce_streams=True,
         resources={"metadata": {"path": str(work)}},
     )
     client.execute(env=environment, cleanup_kc=True)
