@@ -13,6 +13,14 @@ os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 
 
+LONGEST = ("test_tutorials.py", "test_registry_exports.py")
+
+
+def pytest_collection_modifyitems(items):
+    """The files that take longest begin first, so that at the end no process is left alone with one."""
+    items.sort(key=lambda item: LONGEST.index(item.path.name) if item.path.name in LONGEST else len(LONGEST))
+
+
 @pytest.fixture(scope="session", autouse=True)
 def cache(tmp_path_factory):
     """The folder that prepared data go to, the same for every test and every process a test starts."""

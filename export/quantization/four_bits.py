@@ -9,6 +9,7 @@ et al., "A white paper on neural network quantization", 2021, https://arxiv.org/
 import numpy as np
 
 from .. import flatbuffer
+from ..errors import ExportError
 from .zero_channels import WITH_BIAS
 
 KERNELS = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED")
@@ -28,9 +29,18 @@ def narrow(content, kept=()):
 
     Returns:
         The new file's bytes.
+
+    Raises:
+        ExportError: No kernel of the file's operators reads such weights.
     """
     model = flatbuffer.parse(content)
     readers = [*_readers(model)]
+    if not any(_fits(model, graph, operator, place) for graph, operator, _, place in readers):
+        kinds = sorted({flatbuffer.operator_name(model, operator) for _, operator, _, _ in readers})
+        raise ExportError(
+            f"int4: none of the operators {', '.join(kinds)} reads weights of 4 bits in LiteRT; "
+            f"{', '.join(KERNELS)} do. Use int8."
+        )
     wide = {
         tensor.buffer
         for graph, operator, tensor, place in readers

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from recipes.cli import explaining, files, output, quantizing, targets
+from recipes.cli.exported import Asked, exported_model, exported_run
 
 
 def export(
@@ -81,46 +82,25 @@ def export(
         precisions = targets.precisions(device, precisions, accelerator)
     changes = quantizing.changes(keep_float, samples, ranges, percentile, equalize, correct_bias)
     search = quantizing.search(mixed, mixed_from)
+    asked = Asked(
+        target,
+        precisions,
+        signature,
+        calibration,
+        out,
+        explain,
+        labels,
+        author,
+        license,
+        changes,
+        search,
+        device,
+    )
     files.existing(target)
     output.load_keras()
     with output.progress(quiet=as_json) as progress:
-        if target.is_dir():
-            report, folder = _export_run(
-                target,
-                precisions,
-                signature,
-                calibration,
-                out,
-                progress,
-                explain,
-                labels,
-                author,
-                license,
-                changes,
-                search,
-                device,
-            )
-        else:
-            metadata = _metadata(author, license, labels)
-            report, folder = _export_model(
-                target, precisions, signature, calibration, out, progress, metadata, changes, search
-            )
-        deliveries = (
-            targets.deliver(
-                target,
-                report,
-                folder,
-                device,
-                precisions,
-                signature,
-                labels,
-                calibration,
-                accelerator,
-                progress,
-            )
-            if device
-            else {}
-        )
+        report, folder = (exported_run if target.is_dir() else exported_model)(asked, progress)
+        deliveries = targets.deliver(asked, report, folder, accelerator, progress) if device else {}
     if device:
         raise typer.Exit(targets.print_deliveries(deliveries, report, as_json))
     if as_json:
@@ -145,118 +125,3 @@ def _precisions(given):
                 f"Possible: {', '.join(export.PRECISIONS)}"
             )
     return tuple(given) if given else None
-
-
-def _metadata(author, license, labels):
-    import export
-
-    return export.Metadata(author=author, license=license, labels=_lines(labels) if labels else ())
-
-
-def _lines(path):
-    from recipes.errors import RecipeError
-
-    try:
-        return tuple(files.existing(path).read_text(encoding="utf-8").splitlines())
-    except (OSError, UnicodeDecodeError) as error:
-        raise RecipeError(f"{path} is no text file with a class a line: {error}") from error
-
-
-def _export_run(
-    target,
-    precisions,
-    signatures,
-    calibration,
-    out,
-    progress,
-    explain,
-    labels,
-    author,
-    license,
-    changes,
-    search,
-    device,
-):
-    from recipes import parts, pipeline, rundir
-    from recipes.errors import RecipeError
-    from recipes.exports import explained
-    from recipes.targets import whole
-
-    if calibration or out or labels:
-        raise RecipeError(
-            "a run is calibrated on its own training data and exported into its own directory, with its own "
-            "labels: leave out --calibration, --out and --labels"
-        )
-    run = rundir.open_run(target)
-    anew = author or license or changes or search
-    report = None
-    if (explain or device) and not anew:
-        report = (explained if explain else whole)(run, precisions, signatures)
-    report = report or pipeline.export_files(
-        run, precisions, progress, signatures, author, license, changes, search
-    )
-    return report, run.path / parts.folder(signatures)
-
-
-def _export_model(target, precisions, signatures, calibration, out, progress, metadata, changes, search):
-    """Any Keras model, or one part of it: float files without data, integer files with `--calibration`."""
-    import export
-    from recipes import rundir
-    from recipes.errors import RecipeError
-    from recipes.quantizing import closest_to
-
-    model = _part(rundir.load_model(target), signatures)
-    data = files.load_array(calibration) if calibration else None
-    if precisions is None:
-        precisions = export.DEFAULT_PRECISIONS if data is not None else ("float32", "float16", "dynamic_int8")
-        if data is None:
-            output.say("No --calibration data: int8 and int16x8 are left out.")
-    if data is None and (search or {"int8", "int16x8", "int4"} & set(precisions)):
-        raise RecipeError(
-            "int8, int16x8, int4 and --mixed need --calibration FILE.npy, an array (n, …) of training inputs as the model takes them"
-        )
-    folder = out or target.with_name("-".join((target.stem, "export", *(signatures or ()))))
-    batches = [data[:100]] if data is not None else [_noise(model)]
-    report = export.export_model(
-        model,
-        folder,
-        precisions=precisions,
-        signatures={signatures[0]: model} if signatures else None,
-        calibration=None if data is None else [data],
-        calibration_description=f"{calibration}",
-        batches=batches,
-        name=target.name,
-        metadata=metadata,
-        progress=progress,
-        options=export.QuantizationOptions(**changes),
-        mixed=closest_to(model, data[:100], search) if search else None,
-    )
-    return report, folder
-
-
-def _part(model, signatures):
-    """The model, or the one part of it that a signature names; its inputs are what `--calibration` holds."""
-    from recipes import parts
-    from recipes.errors import RecipeError
-
-    if not signatures:
-        return model
-    if len(signatures) > 1:
-        raise RecipeError(
-            f"--signature {' --signature '.join(signatures)}: of a MODEL.keras one part is exported at a time, "
-            "calibrated on that part's own inputs; a run's directory takes several"
-        )
-    (part,) = parts.only(model, signatures).values()
-    return part
-
-
-def _noise(model):
-    """Uniform noise in [0, 1] to compare files on where the user gave no data."""
-    import numpy as np
-
-    from recipes.errors import RecipeError
-
-    shape = getattr(model, "input_shape", None)
-    if not isinstance(shape, tuple) or None in shape[1:]:
-        raise RecipeError(f"the model's inputs have the shapes {shape}; one input of a fixed size is needed")
-    return np.random.default_rng(0).random((16, *shape[1:]), np.float32)

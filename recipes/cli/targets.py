@@ -156,18 +156,19 @@ def precisions(device, asked, accelerator):
     return precisions_for(device, asked)
 
 
-def deliver(target, report, folder, device, chosen, signatures, labels, calibration, accelerator, progress):
-    """A dict from precision to `export.Delivery` of a run's or a Keras model's files for a device."""
+def deliver(asked, report, folder, accelerator, progress):
+    """A dict from precision to `export.Delivery` of a run's or a Keras model's files; `asked` is an `Asked`."""
     from recipes import rundir
     from recipes.targets import SAMPLES, delivered, of_run
 
-    if target.is_dir():
-        run = rundir.open_run(target)
-        return of_run(run, report, device, chosen, signatures, accelerator, progress)
-    data = files.load_array(calibration)[:SAMPLES] if calibration else None
-    named = files.existing(labels).read_text(encoding="utf-8").splitlines() if labels else ()
+    device, chosen = asked.device, asked.precisions
+    if asked.target.is_dir():
+        run = rundir.open_run(asked.target)
+        return of_run(run, report, device, chosen, asked.signatures, accelerator, progress)
+    data = files.load_array(asked.calibration)[:SAMPLES] if asked.calibration else None
+    named = files.existing(asked.labels).read_text(encoding="utf-8").splitlines() if asked.labels else ()
     values = {"labels": named, "samples": data, "accelerator": accelerator}
-    return delivered(report, folder, device, chosen, target.stem, **values)
+    return delivered(report, folder, device, chosen, asked.target.stem, **values)
 
 
 def print_deliveries(deliveries, report, as_json):

@@ -395,6 +395,15 @@ def test_a_model_that_can_not_be_stepped_is_refused(compiled, chain):
             pass
 
 
+def test_compiling_within_the_block_is_told(compiled):
+    model = compiled()
+    with (
+        pytest.raises(export.InvalidInput, match="compiled within the block"),
+        export.pruning(model, 0.5, end=2),
+    ):
+        model.compile("sgd", "mse")
+
+
 def test_mixed_precision_steps_are_changed_too(compiled, data):
     model = compiled(keras.optimizers.LossScaleOptimizer(keras.optimizers.SGD(0.1), initial_scale=8.0))
     export.prune(model, 0.5)

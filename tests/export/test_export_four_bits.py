@@ -111,3 +111,10 @@ def test_layers_kept_at_8_bits(chain, name):
     options = export.QuantizationOptions(keep_int8=(name,))
     content = export.to_tflite(model, "int4", [x], options=options)
     assert export.inspect(content).weight_bits == {"kept": 8, "head": 4}
+
+
+def test_a_model_that_no_kernel_of_4_bits_can_run_is_refused(chain):
+    model = chain((6, 6, 16), L.Conv2DTranspose(12, 3, strides=2, padding="valid"))
+    x = np.random.default_rng(0).normal(size=(16, 6, 6, 16)).astype(np.float32)
+    with pytest.raises(export.ExportError, match=r"int4: none of .* reads weights of 4 bits.* Use int8"):
+        export.to_tflite(model, "int4", [x])
