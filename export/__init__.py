@@ -33,6 +33,7 @@ _HOMES = {
     "TargetCheck": "targets.findings",
     "Verification": "verification",
     "Weights": "weighing",
+    "annotate": "annotating",
     "benchmark": "benchmarking",
     "check_target": "targets.checking",
     "choose": "choosing",

@@ -55,6 +55,7 @@ def export_model(
     keep_float=(),
     options=None,
     mixed=None,
+    notes_on=None,
 ):
     """Export a model, check and measure every file, and write it all into a folder.
 
@@ -81,6 +82,8 @@ def export_model(
         progress, timeout: See `convert`.
         keep_float, options: See `to_tflite`.
         mixed: None, or the `MixedSearch` whose result becomes `mixed.tflite`.
+        notes_on: None, or a function from `predict(batch, signature=None)` of a file to a dict that is to stand
+            in the JSON beside it; `annotate` adds some later.
 
     Returns:
         A `Report`; look at `passed` and `problems`.
@@ -111,6 +114,7 @@ def export_model(
         timeout=timeout,
         options=merged(options, keep_float),
         mixed=mixed,
+        notes_on=notes_on or (lambda predict: {}),
     )
     return work.write(Path(directory))
 
@@ -136,6 +140,7 @@ class _Work:
     timeout: float
     options: object
     mixed: object
+    notes_on: object
 
     def write(self, directory):
         """Make everything beside its final place, then move it there."""
@@ -173,8 +178,9 @@ class _Work:
             base = base or content
             file = self.examine(content, precision, base, files[0].metrics if files else None, how)
             files.append(replace(file, file=f"{name}.tflite", mixed=found))
+            notes = self.notes_on(load(content))
             with writing(folder.parent):
-                self.write_sidecar(folder, files[-1])
+                self.write_sidecar(folder, files[-1], notes)
         return Report(
             name=self.name,
             files=tuple(files),
@@ -202,9 +208,9 @@ class _Work:
             return content
         return write_metadata(content, replace(self.metadata, name=self.metadata.name or self.name))
 
-    def write_sidecar(self, folder, file):
+    def write_sidecar(self, folder, file, notes):
         metadata = self.metadata or Metadata()
-        text = to_sidecar(file, replace(metadata, name=metadata.name or self.name))
+        text = to_sidecar(file, replace(metadata, name=metadata.name or self.name), notes)
         (folder / file.file).with_suffix(".json").write_text(text, encoding="utf-8")
 
     def examine(self, content, precision, base, reference, how):

@@ -19,7 +19,7 @@ AGAIN = "Export again, or put the file back that the report was written for."
 def digests(folder):
     """SHA-256 of every file of an export but its reports, by path below the folder, with `/`."""
     files = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*") if path.is_file()}
-    return {name: _sha256(path) for name, path in sorted(files.items()) if name not in REPORTS}
+    return {name: sha256(path) for name, path in sorted(files.items()) if name not in REPORTS}
 
 
 def load_report(directory, only=None):
@@ -84,7 +84,7 @@ def _restored(value, name=None):
 def _check_file(path, digest):
     """Raise `InvalidFile` unless a file's SHA-256 is the one that a report holds."""
     try:
-        found = _sha256(path)
+        found = sha256(path)
     except OSError as error:
         raise InvalidFile(
             f"The report is of other files: {path} can't be read ({error.strerror}). {AGAIN}"
@@ -96,6 +96,7 @@ def _check_file(path, digest):
         )
 
 
-def _sha256(path):
+def sha256(path):
+    """The SHA-256 of a file, in hexadecimal."""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

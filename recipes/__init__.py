@@ -19,6 +19,7 @@ _HOMES = {
     "get": "recipes.registry",
     "names": "recipes.registry",
     "run": "recipes.pipeline",
+    "tune": "recipes.tuning.searching",
 }
 __all__ = sorted(_HOMES)
 

@@ -7,3 +7,7 @@ class RecipeError(ValueError):
 
 class TrainingError(RuntimeError):
     """A run could not go on: the loss became NaN, the disk is full, a file is damaged."""
+
+
+class WorkerLost(TrainingError):
+    """Another worker of the same training ended before its part was done."""

@@ -26,6 +26,7 @@ def export_files(
     import export
     from recipes import parts, quantizing, tasks, variants
     from recipes.data import prepared
+    from recipes.statistics import sidecars
 
     recipe, model, task = run.recipe, run.model(), tasks.get(run.recipe.task)
     part = parts.choose(model, task, signatures)
@@ -63,6 +64,7 @@ def export_files(
         progress=progress,
         options=quantizing.options(recipe, changes),
         mixed=quantizing.search(context, part, mixed) if mixed else None,
+        notes_on=sidecars.notes(run, context),
     )
 
 
@@ -101,6 +103,7 @@ def metadata_of(recipe, model, part, data, author="", license=""):
     labelled = recipe.task in ("classification", "segmentation") and not part.models
     labelled = labelled and model.outputs[0].shape[-1] == len(data.classes)
     values = msgspec.to_builtins(recipe)
+    values.pop("space")  # what might be searched says nothing about the model
     if recipe.data.startswith("folder:"):  # where it lies is nobody's business
         values["data"] = f"folder:{pathlib.PurePath(recipe.data).name}"
     return export.Metadata(

@@ -13,18 +13,24 @@ class Optimizer(Values, kw_only=True):
     Attributes:
         name: `adam`, `adamw` or `sgd` (with Nesterov momentum 0.9).
         learning_rate: Peak of the schedule.
+        scaling: How the rate follows a batch size that is given in the place of the recipe's own, where no rate
+            is given with it: `linear`, with its square root (`sqrt`), or `none`. `auto` is linear for `sgd`,
+            the square root for `adam` and `adamw` (`recipes.scaling` says why).
         schedule: `constant`, or `cosine` decay to zero (Loshchilov and Hutter, 2017, eq. 5, one cycle).
         warmup: Share of all steps during which the rate rises linearly from zero.
         weight_decay: Decoupled weight decay (Loshchilov and Hutter, 2019); not applied by `adam`.
         clip_norm: Global norm that gradients are clipped to; none by default.
+        clip_value: Bound that each value of a gradient is clipped to, either way, in its place; none by default.
     """
 
     name: Literal["adam", "adamw", "sgd"] = "adam"
     learning_rate: Positive = 1e-3
+    scaling: Literal["auto", "linear", "sqrt", "none"] = "auto"
     schedule: Literal["constant", "cosine"] = "constant"
     warmup: Fraction = 0.0
     weight_decay: NotNegative = 0.0
     clip_norm: Positive | None = None
+    clip_value: Positive | None = None
 
 
 class Augmentation(Values, kw_only=True):
@@ -96,16 +102,38 @@ class Regularization(Values, kw_only=True):
     early_stopping: Size | None = None
 
 
-class Pretraining(Values, kw_only=True):
-    """How layers are learnt one after the other before the model is trained as one; not at all by default.
+class Masking(Values, kw_only=True):
+    """How a convolutional network learns to fill in what is hidden (He et al., 2022; Woo et al., 2023, section 3).
 
     Attributes:
-        kind: `none`, or `rbm`: each layer is first a restricted Boltzmann machine, trained by contrastive
-            divergence with one step (Hinton and Salakhutdinov, 2006); for autoencoders of sigmoid units.
-        epochs: Passes over the training split, for each machine.
-        learning_rate: Of machines of binary units; those of Gaussian units take a hundredth of it.
+        ratio: Share of an image's patches that are hidden.
+        patch_size: Side of a patch in pixels; it divides the image's.
+        width: Channels of the decoder, one block that exists while pre-training lasts.
+        batch_size: Images a step.
+        learning_rate: Peak of a cosine schedule of AdamW.
     """
 
-    kind: Literal["none", "rbm"] = "none"
+    ratio: Annotated[float, msgspec.Meta(gt=0, lt=1)] = 0.6
+    patch_size: Size = 4
+    width: Size = 64
+    batch_size: Size = 128
+    learning_rate: Positive = 2e-3
+
+
+class Pretraining(Values, kw_only=True):
+    """What is learnt without labels before the model itself is trained; nothing by default.
+
+    Attributes:
+        kind: `none`; or `rbm`: each layer is first a restricted Boltzmann machine, trained by contrastive
+            divergence with one step (Hinton and Salakhutdinov, 2006); for autoencoders of sigmoid units. Or
+            `masked`: convolutional layers learn to fill in hidden patches of all training images, also of
+            those that the recipe's `examples` leaves out.
+        epochs: Passes over the training split, for each machine.
+        learning_rate: Of machines of binary units; those of Gaussian units take a hundredth of it.
+        masking: How patches are hidden and filled in, for `masked`.
+    """
+
+    kind: Literal["none", "rbm", "masked"] = "none"
     epochs: Size = 10
     learning_rate: Positive = 0.05
+    masking: Masking = Masking()

@@ -60,7 +60,7 @@ def precisions_of(name):
     """Those that are measured: all, and for adopted architectures the two that are promised."""
     import export
 
-    return TIMED if name.startswith(ADOPTED) else export.DEFAULT_PRECISIONS
+    return TIMED if name.startswith(ADOPTED) else export.PRECISIONS
 
 
 def measured(name):
@@ -89,7 +89,7 @@ def measured(name):
     many = name.startswith(ADOPTED) or (facts["macs"] or 0) <= LARGE
     data = inputs_of(model, SAMPLES if many else FEWER)
     parts = named_models(model, getattr(model, "signatures", None))
-    calibration = check_calibration(parts, export.DEFAULT_PRECISIONS, data)
+    calibration = check_calibration(parts, export.PRECISIONS, data)
     float_file = float_conversion(model, parts)
     rows = []
     for precision in precisions_of(name):
@@ -170,10 +170,12 @@ def document(rows):
     micro = [row for row in rows if row.get("tflite_micro")]
     if micro:
         lines += ["", "## The int8 files in TensorFlow Lite Micro", "", *arena_lines(micro)]
-    refused = [row for row in rows if row["result"] != PASSES]
-    if refused:
-        lines += ["", "## What does not pass, and why", ""]
-        lines += [f"- `{row['architecture']}`, {row['precision']}: {row['result']}" for row in refused]
+    lines += ["", "## What does not pass, why, and what to do instead", ""]
+    lines += [
+        f"- `{row['architecture']}`, {row['precision']}: {row['result']}"
+        for row in rows
+        if row["result"] != PASSES
+    ] or ["Nothing: all files pass. What single layers are refused for is in [layers.md](layers.md)."]
     return "\n".join(lines) + "\n"
 
 

@@ -6,9 +6,10 @@ import time
 
 import msgspec
 
-from recipes import files, registry, rundir
+from recipes import files, registry, rundir, scaling
 from recipes.errors import RecipeError
 from recipes.exports import export_files, exported
+from recipes.training import distribution, learnt
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,7 +34,7 @@ class Result:
         return not self.problems
 
 
-def run(name, /, out=None, seed=0, progress=None, **overrides):
+def run(name, /, out=None, seed=0, progress=None, strategy=None, **overrides):
     """Train, evaluate, export and verify the recipe called `name`.
 
     Args:
@@ -41,17 +42,19 @@ def run(name, /, out=None, seed=0, progress=None, **overrides):
         out: The run's directory, new or empty; `runs/{name}-seed{seed}` by default.
         seed: Of everything random.
         progress: Called as `progress(stage, done, total)`.
+        strategy: Where it trains, one of `recipes.training.distribution.NAMES`; what the machine has by default.
         **overrides: New values for the recipe, such as `epochs=3`.
 
     Returns:
-        A `Result`.
+        A `Result`; `None` on a worker that is not the chief of several.
 
     Raises:
         RecipeError: A name, a value or the directory cannot be used; nothing was written.
         TrainingError: Training could not go on; the last checkpoint is kept.
     """
     recipe = registry.get(name, seed=seed, **overrides)
-    return finish(start(recipe, out, progress), progress)
+    taken = distribution.take(strategy or "auto")
+    return finish(taken.shared(lambda: start(recipe, out, progress)), progress, taken.name)
 
 
 def start(recipe, out=None, progress=None):
@@ -63,7 +66,7 @@ def start(recipe, out=None, progress=None):
     import zoo
     from recipes import tasks
     from recipes.data import augmentation
-    from recipes.training import compressing, pretraining, teaching, tuning_integers
+    from recipes.training import compressing, engine, masked, pretraining, teaching, transfer, tuning_integers
 
     out = out or rundir.default_path(recipe)
     rundir.check_free(out)
@@ -77,20 +80,25 @@ def start(recipe, out=None, progress=None):
 
         recipe = msgspec.structs.replace(recipe, data=absolute(recipe.data))
     augmentation.check(recipe)
-    recipe = teaching.check(recipe)
+    recipe = transfer.resolve(teaching.check(recipe))
     data = prepare(recipe, progress)
     tasks.check_labels(recipe, data)
     model = build(recipe, data)
+    engine.check(recipe, model)
     compressing.check(recipe, model)
     tuning_integers.check(recipe, model)
-    if recipe.pretraining.kind != "none":
+    transfer.check(recipe, model)
+    if recipe.pretraining.kind == "rbm":
         pretraining.machines(model)
+    elif recipe.pretraining.kind == "masked":
+        masked.check(recipe, model)
     return rundir.create(out, recipe)
 
 
-def finish(run, progress=None):
-    """Do what is left of `run`, all parts. Returns a `Result`."""
-    train(run, progress)
+def finish(run, progress=None, strategy=None):
+    """Do what is left of `run`, all parts. Returns a `Result`; `None` on a worker that is not the chief."""
+    if not train(run, progress, strategy):
+        return None
     metrics = evaluate(run, progress)
     report = exported(run) or export_files(run, progress=progress)
     refused = [
@@ -102,45 +110,56 @@ def finish(run, progress=None):
     return Result(run, metrics["test"], report, tuple(problems))
 
 
-def train(run, progress=None):
-    """Train what is left of `run` and write `model.keras`."""
+def train(run, progress=None, strategy=None):
+    """Train what is left of `run` and write `model.keras`.
+
+    Args:
+        run: A `recipes.rundir.Run`.
+        progress: Called as `progress(stage, done, total)`.
+        strategy: Where, one of `recipes.training.distribution.NAMES`; where the run was trained so far by
+            default, or what the machine has.
+
+    Returns:
+        Whether this process has the run's directory: all have, save workers that are not the chief.
+    """
     if run.trained:
-        return
+        return distribution.current().chief
+    taken = distribution.take(strategy or rundir.noted(run, "strategy") or "auto")
+    taken.check(run.recipe)
+    _tell(run, taken, progress)
     data = prepare(run.recipe, progress)
     began = time.monotonic()
     try:
-        trained = _learnt(run, data, progress)
+        with taken.watched():
+            trained = learnt.model(run, data, progress)
+            learnt.twin(run, data, progress)
     finally:
         rundir.add_seconds(run, time.monotonic() - began)
     files.write_text(run.path / "labels.txt", "\n".join(data.classes) + "\n")
     with files.replacing(run.model_file) as scratch:
         trained.save(scratch)
+    return taken.chief
 
 
-def _learnt(run, data, progress):
-    """The trained model: the architecture, or its twin that was fine-tuned with simulated integers."""
-    if run.recipe.quantization == "after":
-        return _learnt_in_float(run, data, progress)
-    from recipes.training import tuning_integers
-
-    if not run.float_file.exists():
-        model = _learnt_in_float(run, data, progress)
-        with files.replacing(run.float_file) as scratch:
-            model.save(scratch)
-    return tuning_integers.tune(run, rundir.load_model(run.float_file), data, progress)
+def _tell(run, taken, progress):
+    """Write down where the run trains and at which rate, and say it."""
+    recipe = run.recipe
+    rate = {"learning_rate": recipe.optimizer.learning_rate, "learning_rate_rule": scaling.told(recipe)}
+    rundir.note(run, strategy=taken.name, devices=taken.devices, **rate)
+    if progress:
+        progress(taken.told(recipe.batch_size), 0, 0)
+        if rate["learning_rate_rule"]:
+            progress(rate["learning_rate_rule"], 0, 0)
 
 
-def _learnt_in_float(run, data, progress):
-    import keras
-
-    from recipes.training import teaching
-    from recipes.training.fit import fit
-
-    teacher = teaching.load(run.recipe, run.path, progress)  # draws random numbers, so before the seed
-    keras.utils.set_random_seed(run.recipe.seed)
-    model = build(run.recipe, data)
-    fit(run.recipe, model, data, run.recipe.seed, run.path, progress, teacher)
-    return getattr(model, "without_heads", lambda: model)()  # what exists in training only stays behind
+def pause(run, epochs, progress=None):
+    """Train what is left of the first `epochs` of `run` and return the model as it is then; `train` goes on."""
+    data = prepare(run.recipe, progress)
+    began = time.monotonic()
+    try:
+        return learnt.in_float(run, data, progress, epochs)
+    finally:
+        rundir.add_seconds(run, time.monotonic() - began)
 
 
 def prepare(recipe, progress=None):
@@ -200,6 +219,9 @@ def evaluate(run, progress=None):
     if run.float_file.exists():  # how good it was before integers were simulated
         before = context.score(tasks.keras_predictor(rundir.load_model(run.float_file)), progress)
         scores[f"float_{task.HEADLINE}"] = before[task.HEADLINE]
+    if run.scratch_file.exists():
+        scratch = context.score(tasks.keras_predictor(rundir.load_model(run.scratch_file)), progress)
+        scores |= learnt.gain(task, scores, scratch)
     metrics = {"test": scores, "parameters": model.count_params(), "expected": str(recipe.expected or "")}
     plots.learning_curves(run.path / "plots" / "learning_curves.png", run.history(), recipe.name)
     task.draw(run.path / "plots", context, model, predict)
@@ -211,7 +233,9 @@ def shortfalls(recipe, scores):
     """What the unchanged recipe promised and did not reach, a sentence each."""
     if recipe.expected is None or recipe.name not in registry.names():
         return []
-    if recipe != registry.get(recipe.name, seed=recipe.seed) or recipe.expected.met_by(scores):
+    kept = {name: getattr(recipe, name) for name in ("seed", "space", "diagnostics")}  # they change no result
+    unchanged = registry.get(recipe.name, **kept)
+    if recipe != unchanged or recipe.expected.met_by(scores):
         return []
     reached = scores[recipe.expected.metric]
     return [f"the Keras model reached {recipe.expected.metric} {reached:.4f}; expected {recipe.expected}"]

@@ -9,9 +9,12 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from recipes.compressing import Clustering, Distillation, Pruning
+from recipes.diagnosing import Diagnostics
+from recipes.engine import Engine
 from recipes.integers import Awareness, PostTraining
 from recipes.learning import Augmentation, Optimizer, Pretraining, Regularization
-from recipes.values import Finite, Fraction, Name, Size, Values
+from recipes.transfer import Transfer
+from recipes.values import Count, Finite, Fraction, Name, Size, Values
 
 TaskName = Literal[
     "anomaly",
@@ -41,6 +44,9 @@ class Features(Values, kw_only=True):
             set has no test split of its own.
         left_out: Class that task `anomaly` does not learn, and has to report: its name, or `seed` for the
             class whose number is the recipe's seed modulo the number of classes.
+        folds: Parts that the training split is cut into, one of which is the test split; 0 for the data
+            set's own.
+        fold: Which of them, from 0 on.
     """
 
     image_size: tuple[Size, Size] | None = None
@@ -48,6 +54,8 @@ class Features(Values, kw_only=True):
     front_end: Literal["none", "log_mel", "mfcc"] = "none"
     held_out: str = "none"
     left_out: str = "none"
+    folds: Count = 0
+    fold: Count = 0
 
 
 class Evaluation(Values, kw_only=True):
@@ -98,10 +106,14 @@ class Recipe(Values, kw_only=True):
             datasets` shows them), or `folder:PATH`.
         features: How examples become arrays.
         task: What "good" means.
+        examples: Examples of the training split that may be learnt, validation among them, chosen by class and
+            with the seed; all by default.
         epochs: Passes over the training split.
         batch_size: Images a step.
         optimizer: Optimiser and schedule.
-        pretraining: How layers are learnt one by one before.
+        engine: How a machine computes the training: precision, compiler, batches an update.
+        pretraining: What is learnt before, without labels.
+        transfer: Which trained weights it begins with, and how they are fine-tuned.
         augmentation: Random changes of the training images.
         regularization: What keeps the model from learning the training images by heart.
         pruning: How weights become zero.
@@ -109,6 +121,7 @@ class Recipe(Values, kw_only=True):
         distillation: Whose outputs are learnt beside the labels.
         quantization: `after` training, or `aware`: the trained model is fine-tuned with simulated integers.
         awareness: How it is, where it is.
+        diagnostics: How gradients, units and activations are looked at while it trains.
         label_smoothing: Share of the target spread evenly over the classes (Szegedy et al., 2016).
         validation: Share of the training split held back for validation; never the test split.
         precisions: Files to export.
@@ -116,6 +129,7 @@ class Recipe(Values, kw_only=True):
         post_training: How those are made.
         evaluation: What the task's measures are taken with.
         expected: What the unchanged recipe must reach.
+        space: What `edgezoo tune` searches, ranges by dotted name; `recipes.tuning.dimensions` says how.
         seed: Of the weights, the order of the examples, the augmentation and the validation split.
     """
 
@@ -126,10 +140,13 @@ class Recipe(Values, kw_only=True):
     data: Name
     features: Features = Features()
     task: TaskName = "classification"
+    examples: Size | None = None
     epochs: Size = 10
     batch_size: Size = 128
     optimizer: Optimizer = Optimizer()
+    engine: Engine = Engine()
     pretraining: Pretraining = Pretraining()
+    transfer: Transfer = Transfer()
     augmentation: Augmentation = Augmentation()
     regularization: Regularization = Regularization()
     pruning: Pruning = Pruning()
@@ -137,6 +154,7 @@ class Recipe(Values, kw_only=True):
     distillation: Distillation = Distillation()
     quantization: Literal["after", "aware"] = "after"
     awareness: Awareness = Awareness()
+    diagnostics: Diagnostics = Diagnostics()
     label_smoothing: Fraction = 0.0
     validation: Annotated[float, msgspec.Meta(gt=0, le=0.5)] = 0.1
     precisions: Annotated[tuple[Precision, ...], msgspec.Meta(min_length=1)] = (
@@ -150,4 +168,5 @@ class Recipe(Values, kw_only=True):
     post_training: PostTraining = PostTraining()
     evaluation: Evaluation = Evaluation()
     expected: Expected | None = None
+    space: dict[str, str] = {}
     seed: Annotated[int, msgspec.Meta(ge=0, lt=2**31)] = 0

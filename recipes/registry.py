@@ -9,6 +9,7 @@ import json
 
 import msgspec
 
+from recipes import scaling
 from recipes.catalog import MODULES
 from recipes.errors import RecipeError
 from recipes.recipe import Recipe, Values
@@ -40,13 +41,17 @@ def get(name, /, **overrides):
     """The recipe called `name`, with values overridden by (dotted) name.
 
     Args:
-        name: A name from `names()`.
+        name: A name from `names()`, or the path of a recipe in a `.yaml` file.
         **overrides: New values, checked by type and range; dotted names are given as
             `**{"optimizer.learning_rate": 3e-4}`.
 
     Raises:
         RecipeError: There is no such recipe or value, or the value is of the wrong type or range.
     """
+    if is_file(name):
+        from recipes import yaml_recipes
+
+        return override(yaml_recipes.read(name), overrides)
     _load_catalog()
     if name not in _RECIPES:
         raise RecipeError(
@@ -55,6 +60,11 @@ def get(name, /, **overrides):
     function = _RECIPES[name]
     summary = inspect.getdoc(function).splitlines()[0]
     return override(msgspec.structs.replace(function(), name=name, summary=summary), overrides)
+
+
+def is_file(name):
+    """Whether `name` means a recipe in a file, not one of the catalogue."""
+    return str(name).endswith((".yaml", ".yml"))
 
 
 def override(base, values):
@@ -69,7 +79,43 @@ def override(base, values):
         raise RecipeError(_explained(error, values)) from error
     except (TypeError, ValueError) as error:
         raise RecipeError(f"arguments={changed.arguments}: only what JSON can hold ({error})") from error
-    return changed
+    return scaling.applied(base, changed, values)
+
+
+def literal(values):
+    """Values by dotted name for `override`, which takes text as it is given on the command line."""
+    return {
+        k: json.dumps(v) if isinstance(v, str) and _field_type(k) is None else v for k, v in values.items()
+    }
+
+
+def value_of(recipe, key):
+    """The value with the dotted name `key` in plain types; of an argument the architecture's default.
+
+    Raises:
+        RecipeError: A recipe has no such value, or the architecture no such argument.
+    """
+    node, seen = json.loads(msgspec.json.encode(recipe)), []
+    for part in key.split("."):
+        if seen == ["arguments"] and part not in node:
+            return _default_argument(recipe.model, part)
+        if not isinstance(node, dict) or part not in node:
+            raise RecipeError(_no_such_value(key, part, node if isinstance(node, dict) else {}, seen))
+        node = node[part]
+        seen.append(part)
+    return node
+
+
+def _default_argument(model, name):
+    from zoo import registry as architectures
+
+    parameters = inspect.signature(architectures.find(model)).parameters
+    if name not in parameters:
+        raise RecipeError(
+            f"{model} has no argument {name!r}.{closest(name, parameters)} Its arguments: {', '.join(parameters)}"
+        )
+    value = parameters[name].default
+    return list(value) if isinstance(value, tuple) else value
 
 
 def from_json(text, where):
@@ -80,13 +126,13 @@ def from_json(text, where):
         raise RecipeError(f"{where} is damaged, or no recipe of this version: {error}") from error
 
 
-def parse_assignments(assignments):
-    """`["epochs=5", …]`, as given after `--set`, as a dict."""
+def parse_assignments(assignments, option="--set"):
+    """`["epochs=5", …]`, as given after `option`, as a dict."""
     pairs = {}
     for assignment in assignments:
         key, separator, value = assignment.partition("=")
         if not separator or not key.strip():
-            raise RecipeError(f"--set {assignment!r} is not of the form key=value, such as epochs=5")
+            raise RecipeError(f"{option} {assignment!r} is not of the form key=value, such as epochs=5")
         pairs[key.strip()] = value.strip()
     return pairs
 

@@ -53,6 +53,11 @@ class Run:
         """Where the model is as it was before it was fine-tuned with simulated integers."""
         return self.path / "float.keras"
 
+    @property
+    def scratch_file(self):
+        """Where the model is as it would be without weights that were learnt before."""
+        return self.path / "from_scratch.keras"
+
     def metrics(self):
         """The content of `metrics.json`; empty before the run was evaluated."""
         return read_json(self.path / "metrics.json") if (self.path / "metrics.json").exists() else {}
@@ -150,6 +155,19 @@ def add_seconds(run, seconds):
     content = read_json(file)
     content["training_seconds"] = round(content.get("training_seconds", 0.0) + seconds, 1)
     files.write_json(file, content)
+
+
+def note(run, **values):
+    """Put values into `environment.json`, in the place of those of the same names."""
+    file = run.path / "environment.json"
+    content = read_json(file)
+    files.write_json(file, content | values)
+
+
+def noted(run, name):
+    """The value called `name` in `environment.json`; `None` where there is none."""
+    file = run.path / "environment.json"
+    return read_json(file).get(name) if file.exists() else None
 
 
 def environment():

@@ -2,10 +2,27 @@
 
 import json
 
+from ..errors import InvalidInput
 from .description import labels_of, normalization_of
 
+FIELDS = (
+    "file",
+    "precision",
+    "bytes",
+    "sha256",
+    "name",
+    "description",
+    "version",
+    "author",
+    "license",
+    "recipe",
+    "metrics",
+    "signatures",
+)
+"""What a sidecar says about its file; whatever else stands in it is a note of the caller."""
 
-def to_sidecar(file, metadata):
+
+def to_sidecar(file, metadata, notes=None):
     """The JSON text for one file.
 
     It holds what `Metadata` says, the file's precision, bytes and SHA-256, its metrics, and by signature the
@@ -16,6 +33,7 @@ def to_sidecar(file, metadata):
     Args:
         file: A `FileReport`.
         metadata: A `Metadata`.
+        notes: What else is to stand in it, by names that are not taken; nothing by default.
     """
     signatures = file.contents.signatures
     labels, normalization = labels_of(metadata, signatures), normalization_of(metadata, signatures)
@@ -40,7 +58,24 @@ def to_sidecar(file, metadata):
         "metrics": dict(file.metrics),
         "signatures": described,
     }
-    return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
+    return with_notes(json.dumps(content), notes or {})
+
+
+def with_notes(text, notes):
+    """The JSON text of a sidecar with other notes; what it says about the file itself stays.
+
+    Raises:
+        InvalidInput: A note has the name of something else, or can't become JSON.
+    """
+    content = json.loads(text)
+    taken = [name for name in notes if name in FIELDS]
+    if taken:
+        raise InvalidInput(f"{taken[0]!r} can't be the name of a note: what the file is stands there.")
+    try:
+        json.dumps(notes, allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise InvalidInput(f"The notes can't become JSON: {error}.") from error
+    return json.dumps(content | notes, indent=2, ensure_ascii=False) + "\n"
 
 
 def _input(tensor, normalization):

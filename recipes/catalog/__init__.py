@@ -17,4 +17,5 @@ MODULES = (
     "cifar10",
     "photographs",
     "spoken_digit",
+    "transferred",
 )

@@ -16,4 +16,11 @@ def lenet5_digits():
         optimizer=Optimizer(name="adam", learning_rate=2e-3, schedule="cosine", warmup=0.05),
         augmentation=Augmentation(translation=(0.08, 0.08)),
         expected=Expected(metric="accuracy", value=0.97),
+        space={
+            "optimizer.learning_rate": "log:3e-4..3e-2",
+            "optimizer.name": "choice:adam,adamw,sgd",
+            "optimizer.weight_decay": "float:0..0.1 if optimizer.name!=adam",
+            "batch_size": "choice:16,32,64,128",
+            "arguments.activation": "choice:tanh,scaled_tanh",
+        },
     )

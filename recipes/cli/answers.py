@@ -6,18 +6,32 @@ import pathlib
 _COLUMNS = 10  # of a sheet of pictures
 
 
-def classify(name, example, asked, labels, top):
-    """The `top` likeliest classes of logits, with their probabilities."""
+def classify(name, example, asked, labels, top, promised=None):
+    """The `top` likeliest classes of logits, with their probabilities; and the sets that a file promises."""
     import numpy as np
     from scipy.special import softmax
 
     probabilities = softmax(np.asarray(asked(example), np.float64)[0])
     names = _names(labels, len(probabilities))
     best = probabilities.argsort()[::-1][:top]
-    return {
+    row = {
         "input": name,
         "classes": [{"class": names[i], "probability": float(probabilities[i])} for i in best],
     }
+    return row | (_sets(probabilities, names, promised) if promised else {})
+
+
+def _sets(probabilities, names, promised):
+    """The classes in each kind of set, the likeliest first, by the quantiles beside the file."""
+    from recipes.statistics import conformal
+
+    order = probabilities.argsort()[::-1]
+    found = {
+        method: conformal.sets(probabilities[None], method, promised[method]["quantile"])[0]
+        for method in conformal.METHODS
+    }
+    sets = {method: [names[i] for i in order if chosen[i]] for method, chosen in found.items()}
+    return {"coverage": promised["coverage"], "sets": sets}
 
 
 def mask(name, example, asked, labels, top, out):
@@ -82,6 +96,9 @@ def text(row):
     """A row as a person reads it."""
     guesses = [f"{g['class']} {100 * g['probability']:.1f} %" for g in row.get("classes", [])]
     pixels = [f"{g['class']} {100 * g['share']:.1f} % of the pixels" for g in row.get("pixels", [])]
+    if "sets" in row:
+        chosen = ", ".join(row["sets"]["lac"]) or "none"
+        guesses.append(f"with probability {row['coverage']:g} one of: {chosen}")
     files = [f"{a['file']} ({', '.join(map(str, a['shape']))})" for a in row.get("arrays", [])]
     return ", ".join([*filter(None, [row.get("picture"), _verdict(row)]), *files, *guesses, *pixels])
 
@@ -120,13 +137,13 @@ def _written(save, name, out, suffix=".png", **options):
     from recipes import files
 
     stem = pathlib.Path(name.replace("[", "-").replace("]", "")).name.replace(".", "-")
-    place = _free(out, stem, suffix)
+    place = free_place(out, stem, suffix)
     with files.replacing(place) as scratch:
         save(scratch, **options)
     return str(place)
 
 
-def _free(folder, stem, suffix):
+def free_place(folder, stem, suffix):
     """`STEM.png`, or `STEM-2.png` where that is taken: inputs of two folders may share a name."""
     for i in itertools.count(1):
         place = folder / (f"{stem}{suffix}" if i == 1 else f"{stem}-{i}{suffix}")

@@ -4,7 +4,21 @@ from typing import Annotated
 
 import typer
 
-from recipes.cli import benchmarking, exporting, files, listing, predicting, running, targets
+from recipes.cli import (
+    attributing,
+    benchmarking,
+    calibrating,
+    comparing,
+    exporting,
+    files,
+    listing,
+    planning,
+    predicting,
+    preparing,
+    running,
+    targets,
+    tuning,
+)
 from recipes.cli.guard import guarded
 
 app = typer.Typer(
@@ -27,13 +41,20 @@ def _root(debug: Annotated[bool, typer.Option("--debug", help="Show the tracebac
 for _name, _verb in {
     "list": listing.list_,
     "show": listing.show,
+    "prepare": preparing.prepare,
+    "plan": planning.plan,
     "run": running.run,
     "train": running.train,
+    "tune": tuning.tune,
     "evaluate": files.evaluate,
+    "compare": comparing.compare,
+    "calibrate": calibrating.calibrate,
+    "conformal": calibrating.conformal,
     "export": exporting.export,
     "targets": targets.targets,
     "check": targets.check,
     "benchmark": benchmarking.benchmark,
     "predict": predicting.predict,
+    "explain": attributing.explain,
 }.items():
     app.command(_name)(guarded(_verb))

@@ -15,17 +15,61 @@ RecipeOption = Annotated[
 
 
 def evaluate(
-    target: Annotated[
-        pathlib.Path,
-        typer.Argument(metavar="RUN|FILE", help="A run's directory, or a .tflite or .keras file."),
+    targets: Annotated[
+        list[pathlib.Path],
+        typer.Argument(
+            metavar="RUN|FILE|RECIPE…",
+            help="A run's directory, or a .tflite or .keras file; with --folds or --seeds, recipes.",
+        ),
     ],
     recipe: RecipeOption = None,
+    folds: Annotated[
+        int | None,
+        typer.Option(min=2, help="Cut the training split of a RECIPE into so many folds: a run each."),
+    ] = None,
+    seeds: Annotated[
+        str | None, typer.Option(help="Run a RECIPE with these seeds: `0..4`, or `0,3,7`.")
+    ] = None,
+    values: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="Another value of a RECIPE; may be repeated."),
+    ] = None,
+    runs: Annotated[
+        pathlib.Path, typer.Option(help="Where the runs of a RECIPE lie: those there are read, others made.")
+    ] = pathlib.Path("runs"),
     as_json: Json = False,
 ):
-    """Score a run's model or a file on the test split: one code for both.
+    """Score a run's model or a file on the test split; or a recipe, over folds or seeds.
 
-    Example: `edgezoo evaluate runs/lenet5_digits-seed0/export/int8.tflite`
+    Example: `edgezoo evaluate runs/lenet5_digits-seed0/export/int8.tflite`,
+    `edgezoo evaluate lenet5_digits --folds 5`,
+    `edgezoo evaluate lenet5_mnist dense_mnist --seeds 0..4`
     """
+    from recipes.cli import comparing
+
+    if folds is not None or seeds is not None:
+        if recipe:
+            raise _refused(
+                "--recipe is for a file: with --folds or --seeds, recipes are given by their names"
+            )
+        comparing.repeat([str(target) for target in targets], folds, seeds, values, runs, as_json)
+        return
+    if values:
+        raise _refused(
+            "--set is for a RECIPE with --folds or --seeds: a run keeps the values it was made with"
+        )
+    if len(targets) > 1:
+        raise _refused("one run or file is scored at a time; `edgezoo compare` takes several")
+    _evaluate(targets[0], recipe, as_json)
+
+
+def _refused(message):
+    from recipes.errors import RecipeError
+
+    return RecipeError(message)
+
+
+def _evaluate(target, recipe, as_json):
     from recipes import parts, pipeline, tasks
 
     chosen, predict = predictor(target, recipe)
@@ -100,7 +144,14 @@ def existing(path):
     from recipes.errors import RecipeError
 
     if not path.exists():
-        raise RecipeError(f"there is no file or directory {path}")
+        from recipes import registry
+
+        hint = (
+            f"; that is a recipe, of which `edgezoo run {path}` makes a run"
+            if str(path) in registry.names()
+            else ""
+        )
+        raise RecipeError(f"there is no file or directory {path}{hint}")
     return path
 
 

@@ -126,7 +126,7 @@ def show(
     from recipes.errors import RecipeError
 
     assignments = registry.parse_assignments(values or [])
-    if name in registry.names():
+    if name in registry.names() or registry.is_file(name):
         _show_recipe(registry.get(name, **assignments), as_json)
     elif name in zoo.list_models() or name in zoo.list_models("keras/*"):
         architecture.show(name, assignments, as_json)

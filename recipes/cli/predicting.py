@@ -43,7 +43,7 @@ def predict(
     """
     inputs = inputs or []
     chosen, predictor = files.predictor(target, recipe)
-    labels = _labels(target)
+    labels = labels_beside(target)
     asked = asking.ask(predictor, target, signature, label, labels)
     _check(chosen, asked, inputs, target)
     if asked.name == "sample":
@@ -83,7 +83,10 @@ def _answer(recipe, asked, target, labels, top, out):
     """A function from an example's name and the example to its row."""
     whole = asked.name != "decode"
     if whole and recipe.task == "classification":
-        return lambda name, example: answers.classify(name, example, asked, labels, top)
+        from recipes.statistics import coverage
+
+        promised = coverage.promised(target)
+        return lambda name, example: answers.classify(name, example, asked, labels, top, promised)
     if whole and recipe.task == "segmentation":
         return lambda name, example: answers.mask(name, example, asked, labels, top, out)
     threshold = _threshold(target) if whole and recipe.task == "anomaly" else None
@@ -145,7 +148,7 @@ def _samples(asked, inputs, count, seed, out):
     return [answers.pictures(name, asked.pictures(noise), out) for name, noise in batches.items()]
 
 
-def _labels(target):
+def labels_beside(target):
     """The class names that lie beside the model; none where there is no such file."""
     for folder in (target, *target.resolve().parents[:2]):
         if (folder / "labels.txt").is_file():

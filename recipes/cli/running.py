@@ -1,12 +1,11 @@
 """`edgezoo run` and `edgezoo train`."""
 
-import contextlib
 import pathlib
 from typing import Annotated
 
 import typer
 
-from recipes.cli import output
+from recipes.cli import diagnosing, output, working
 
 Recipe = Annotated[str | None, typer.Argument(help="A name that `edgezoo list` shows.")]
 Out = Annotated[pathlib.Path | None, typer.Option(help="Directory of the run; runs/RECIPE-seedN by default.")]
@@ -14,6 +13,26 @@ Seed = Annotated[int | None, typer.Option(help="Seed of everything random; 0 by 
 Set = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="KEY=VALUE", help="Override a value; `edgezoo show RECIPE` lists them."),
+]
+PrecisionPolicy = Annotated[
+    str | None,
+    typer.Option(help="What layers compute in while they train: float32, mixed_float16 or mixed_bfloat16."),
+]
+Strategy = Annotated[
+    str | None,
+    typer.Option(
+        help="Where it trains: auto, cpu, gpu, mirrored (all devices here), multiworker (as TF_CONFIG says) or "
+        "tpu. What the machine has by default; with --resume, the same again."
+    ),
+]
+Source = Annotated[
+    str | None,
+    typer.Option(
+        "--from",
+        metavar="RUN|RECIPE",
+        help="Begin with the weights of a trained run, or of a recipe that is trained first; "
+        "`--set transfer.freeze=…` and others say how they are fine-tuned.",
+    ),
 ]
 Resume = Annotated[pathlib.Path | None, typer.Option(metavar="DIR", help="Go on with the run in DIR.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for a script, no progress.")]
@@ -24,6 +43,10 @@ def run(
     out: Out = None,
     seed: Seed = None,
     values: Set = None,
+    source: Source = None,
+    watched: diagnosing.Diagnostics = False,
+    precision_policy: PrecisionPolicy = None,
+    strategy: Strategy = None,
     resume: Resume = None,
     as_json: Json = False,
 ):
@@ -33,15 +56,22 @@ def run(
     """
     from recipes import pipeline
 
-    opened = _open(recipe, out, seed, values, resume, as_json)
-    with _resumable(opened, "run"), output.progress(quiet=as_json) as progress:
-        result = pipeline.finish(opened, progress)
+    assigned = diagnosing.assignments(values, watched)
+    values = _with(assigned, precision_policy=precision_policy, source=source)
+    with working.together():
+        opened = working.open_run(recipe, out, seed, values, resume, strategy, as_json)
+        with working.resumable(opened, "run"), output.progress(quiet=as_json) as progress:
+            result = pipeline.finish(opened, progress, strategy)
+    working.done()
+    if result is None:
+        return
     if as_json:
-        output.print_json(_content(result))
+        output.print_json(_content(result) | diagnosing.content(opened))
     else:
         from recipes.cli.report import print_result
 
         print_result(result)
+        diagnosing.print_findings(opened)
     raise typer.Exit(0 if result.passed else 1)
 
 
@@ -50,6 +80,10 @@ def train(
     out: Out = None,
     seed: Seed = None,
     values: Set = None,
+    source: Source = None,
+    watched: diagnosing.Diagnostics = False,
+    precision_policy: PrecisionPolicy = None,
+    strategy: Strategy = None,
     resume: Resume = None,
     as_json: Json = False,
 ):
@@ -59,47 +93,28 @@ def train(
     """
     from recipes import pipeline
 
-    opened = _open(recipe, out, seed, values, resume, as_json)
-    with _resumable(opened, "train"), output.progress(quiet=as_json) as progress:
-        pipeline.train(opened, progress)
+    assigned = diagnosing.assignments(values, watched)
+    values = _with(assigned, precision_policy=precision_policy, source=source)
+    with working.together():
+        opened = working.open_run(recipe, out, seed, values, resume, strategy, as_json)
+        with working.resumable(opened, "train"), output.progress(quiet=as_json) as progress:
+            chief = pipeline.train(opened, progress, strategy)
+    working.done()
+    if not chief:
+        return
     last = opened.history()[-1]
     if as_json:
-        output.print_json({"run": str(opened.path), "epochs": int(last["epoch"]), "last_epoch": last})
+        content = {"run": str(opened.path), "epochs": int(last["epoch"]), "last_epoch": last}
+        output.print_json(content | diagnosing.content(opened))
     else:
+        diagnosing.print_findings(opened)
         output.say(f"Trained: {opened.path}. Next: edgezoo run --resume {opened.path}")
 
 
-@contextlib.contextmanager
-def _resumable(opened, verb):
-    """An interrupt within the block says how the run goes on."""
-    try:
-        yield
-    except KeyboardInterrupt:
-        raise KeyboardInterrupt(f"interrupted. Go on with: edgezoo {verb} --resume {opened.path}") from None
-
-
-def _open(recipe, out, seed, values, resume, quiet):
-    """The run to work on, new or gone on with, its values checked before anything else."""
-    from recipes import pipeline, registry, rundir
-    from recipes.errors import RecipeError
-
-    if resume:
-        if recipe or out or seed is not None or values:
-            raise RecipeError(
-                "--resume DIR goes on with a run as it was started; give no recipe, --out, --seed or --set"
-            )
-        opened = rundir.open_run(resume)
-        output.load_keras()
-        return opened
-    if not recipe:
-        raise RecipeError(f"which recipe? One of: {', '.join(registry.names())}")
-    assignments = registry.parse_assignments(values or [])
-    if seed is not None:
-        assignments["seed"] = seed
-    chosen = registry.get(recipe, **assignments)
-    output.load_keras()
-    with output.progress(quiet) as progress:
-        return pipeline.start(chosen, out, progress)
+def _with(values, **given):
+    """The assignments, with those that have options of their own, by the last part of their names."""
+    names = {"precision_policy": "engine.precision_policy", "source": "transfer.source"}
+    return [*(values or []), *(f"{names[option]}={value}" for option, value in given.items() if value)]
 
 
 def _content(result):

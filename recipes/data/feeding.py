@@ -23,12 +23,16 @@ class Batches(keras.utils.PyDataset):
         epoch: Epoch to begin with, so that a resumed run sees the order it would have seen.
         binarize: Draw pixels with a fixed seed (evaluation); training draws them on the device.
         conditional: Give `x` as `{"image": …, "label": …}`.
+        part: From the number of examples of a batch to the slice of them that this process feeds, where
+            several share one; the batch size is that of all together.
     """
 
-    def __init__(self, subset, batch_size, shuffle=None, epoch=0, binarize=False, conditional=False):
+    def __init__(
+        self, subset, batch_size, shuffle=None, epoch=0, binarize=False, conditional=False, part=None
+    ):
         super().__init__()
         self.subset, self.seed, self.epoch, self.binarize = subset, shuffle, epoch, binarize
-        self.conditional = conditional
+        self.conditional, self.part = conditional, part
         self.batch_size = min(batch_size, subset.size)
         self._reorder()
 
@@ -45,6 +49,8 @@ class Batches(keras.utils.PyDataset):
 
     def __getitem__(self, i):
         indices = self._order[i * self.batch_size : (i + 1) * self.batch_size]
+        if self.part:
+            indices = indices[self.part(len(indices))]
         x = self.subset.split.x[indices]
         x = x.astype(np.float32) / np.float32(255) if x.dtype == np.uint8 else np.asarray(x, np.float32)
         if self.binarize:

@@ -25,15 +25,17 @@ def load(name, links):
     import tensorflow_datasets as tfds
 
     splits = _splits(name)
-    classes = {split: _check(folder) for split, folder in splits.items()}
-    if unknown := classes.get("test", set()) - classes["train"]:
+    found = {split: _check(folder) for split, folder in splits.items()}
+    if unknown := set(found.get("test", ())) - set(found["train"]):
         raise RecipeError(
             f"{splits['test']} has the class {min(unknown)!r}, which {splits['train']} does not have"
         )
     for split, folder in splits.items():  # ImageFolder wants ROOT/SPLIT/CLASS/IMAGE
         (pathlib.Path(links) / split).symlink_to(folder, target_is_directory=True)
     loaded = tfds_sets.from_builder(tfds, tfds.folder_dataset.ImageFolder(str(links)), name)
-    return dataclasses.replace(loaded, source=f"folder of images {name.removeprefix('folder:')}")
+    return dataclasses.replace(
+        loaded, source=f"folder of images {name.removeprefix('folder:')}", note=_mixed(found)
+    )
 
 
 def _splits(name):
@@ -43,7 +45,7 @@ def _splits(name):
 
 
 def _check(folder):
-    """The names of the classes in `folder`, each with images that can be read."""
+    """The classes in `folder`: by name the sizes `(width, height)` of their images, by file."""
     classes = {d.name: _images(d) for d in _subfolders(folder)}
     if len(classes) < 2:
         found = f"only the class {next(iter(classes))!r}" if classes else "no subfolder"
@@ -54,9 +56,23 @@ def _check(folder):
     for name, files in classes.items():
         if not files:
             raise RecipeError(f"class {name!r} in {folder} has no image ({', '.join(_SUFFIXES)})")
-        for file in files:
-            _check_image(file)
-    return set(classes)
+    return {name: {file: _size(file) for file in files} for name, files in classes.items()}
+
+
+def _mixed(found):
+    """Which image is the first of another size than the first one; nothing where all are of one size."""
+    sizes = {}
+    for files in (files for classes in found.values() for files in classes.values()):
+        sizes |= files
+    first, size = next(iter(sizes.items()))
+    other = next((file for file in sizes if sizes[file] != size), None)
+    if other is None:
+        return ""
+    return f"{other} has {_text(sizes[other])} pixels, {first} {_text(size)}"
+
+
+def _text(size):
+    return "×".join(map(str, reversed(size)))
 
 
 def _subfolders(folder):
@@ -67,12 +83,13 @@ def _images(folder):
     return [f for f in sorted(folder.iterdir()) if f.suffix.lower() in _SUFFIXES]
 
 
-def _check_image(file):
-    """Decode `file` whole: a truncated picture has a sound header."""
+def _size(file):
+    """`(width, height)` of an image, decoded whole: a truncated picture has a sound header."""
     from PIL import Image, UnidentifiedImageError
 
     try:
         with Image.open(file, formats=_FORMATS) as image:
             image.load()
+            return image.size
     except (UnidentifiedImageError, OSError, SyntaxError, ValueError) as error:
         raise RecipeError(f"{file} is no image that can be read ({error})") from error

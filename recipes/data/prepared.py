@@ -6,15 +6,18 @@ the cache with `{split}_x.npy`, `{split}_y.npy` and `about.json`, and is written
 
 import hashlib
 import json
+import os
 import pathlib
+import shutil
+import tempfile
 from typing import NamedTuple
 
 import msgspec
 import numpy as np
 
-from recipes.data import generated
+from recipes.data import folds, generated
 from recipes.data.places import absolute, cache_folder
-from recipes.errors import RecipeError
+from recipes.errors import RecipeError, TrainingError
 
 _FORMAT = 3  # of the folder; a change makes every set be prepared anew
 
@@ -90,17 +93,78 @@ def prepare(name, features, progress=None):
     """
     if name.startswith("folder:"):
         name = absolute(name)
-    folder = cache_folder() / "prepared" / _key(name, features)
-    if not (folder / "about.json").exists():
-        from recipes.data.preparing import write
+    place = folder(name, features)
+    if not (place / "about.json").exists():
+        _write(name, features, place, progress)
+    return folds.cut(_open(place, name), features)
 
-        write(name, features, folder, progress, prepare)
-    return _open(folder, name)
+
+def folder(name, features):
+    """Where the arrays of a data set are, or will be: in `cache_folder()`, by name and features."""
+    return _folder(cache_folder(), absolute(name) if name.startswith("folder:") else name, features)
+
+
+def carry(name, features, out):
+    """Copy the arrays of a prepared set into the folder `out`, which another machine takes as `$EDGEZOO_CACHE`.
+
+    Returns:
+        The copy's own folder; it appears whole or not at all, and is left alone where it is there.
+
+    Raises:
+        TrainingError: It could not be written.
+    """
+    place = folder(name, features)
+    copy = pathlib.Path(out) / "prepared" / place.name
+    if copy.exists():
+        return copy
+    try:
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=".preparing-", dir=copy.parent) as scratch:
+            whole = pathlib.Path(scratch) / place.name
+            shutil.copytree(place, whole)
+            os.replace(whole, copy)
+    except OSError as error:
+        raise TrainingError(f"could not write the prepared data to {copy}: {error}") from error
+    return copy
+
+
+def _folder(cache, name, features):
+    return cache / "prepared" / _key(name, features)
+
+
+def _write(name, features, place, progress):
+    """Prepare a set, on a machine that can."""
+    from recipes.data.preparing import write
+
+    try:
+        write(name, features, place, progress, prepare)
+    except ImportError as error:
+        package = (error.name or "").partition(".")[0]
+        if package not in ("tensorflow", "tensorflow_datasets"):
+            raise
+        raise RecipeError(
+            f"data set {name!r} is not prepared in {place.parent}, and preparing it needs {package}, which is not "
+            f"here. Where it is: `edgezoo prepare {_asked(name, features)} --out FOLDER`; bring FOLDER here and "
+            "set EDGEZOO_CACHE=FOLDER"
+        ) from error
+
+
+def _asked(name, features):
+    """The arguments of `edgezoo prepare` for a set with these features."""
+    values = msgspec.to_builtins(features)
+    plain = msgspec.to_builtins(type(features)())
+    return " ".join(
+        [name, *(f"--set features.{key}={_text(values[key])}" for key in values if values[key] != plain[key])]
+    )
+
+
+def _text(value):
+    return ",".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
 
 
 def _key(name, features):
     fields = {"format": _FORMAT, "name": name, "features": msgspec.to_builtins(features)}
-    for later in ("binarize", "left_out"):  # while feeding, and while choosing what is learnt
+    for later in ("binarize", "left_out", "folds", "fold"):  # while feeding, and choosing what is learnt
         fields["features"].pop(later)
     if name in generated.SETS:
         fields["generated"] = generated.VERSION

@@ -11,7 +11,7 @@ import time
 
 import numpy as np
 
-from recipes.data import folders, generated, signals, speech, tfds_sets
+from recipes.data import checking, folders, generated, signals, speech, tfds_sets
 from recipes.errors import RecipeError, TrainingError
 
 _ABANDONED = 24 * 3600  # seconds
@@ -76,8 +76,7 @@ def _save(parts, classes, source, name, scratch):
         if not isinstance(x, np.memmap):
             np.save(scratch / f"{split}_x.npy", x)
         np.save(scratch / f"{split}_y.npy", y)
-        if len(y) == 0:
-            raise RecipeError(f"data set {name!r} has no examples in its {split} split")
+        checking.check(x, y, classes, name, split)
     about = {"classes": classes, "source": source}
     (scratch / "about.json").write_text(json.dumps(about, indent=1))
 
@@ -93,6 +92,8 @@ def _signals(loaded, features, progress):
 
 def _images(loaded, features, scratch, progress):
     size = features.image_size or loaded.size or _RANDOM_SIZE
+    if loaded.note and progress:
+        progress(f"{loaded.note}: all are resized to {size[0]}×{size[1]} (features.image_size)", 0, 0)
     if "test" in loaded.splits:
         return {s: _decode(loaded, s, s, size, scratch, progress) for s in ("train", "test")}
     x, y = _decode(loaded, "train", "all", size, scratch, progress)
@@ -105,6 +106,8 @@ def _images(loaded, features, scratch, progress):
 def _decode(loaded, split, label, size, scratch, progress):
     """One split's images, resized to `size`, written as they come, and its labels."""
     total = loaded.splits[split]
+    if not total:  # which no file can be mapped for
+        raise RecipeError(f"data set {loaded.name!r} has no examples in its {split} split")
     x = np.lib.format.open_memmap(
         scratch / f"{label}_x.npy", mode="w+", dtype=np.uint8, shape=(total, *size, loaded.channels)
     )
@@ -115,6 +118,8 @@ def _decode(loaded, split, label, size, scratch, progress):
         done += len(labels)
         if progress:
             progress(f"preparing {loaded.name} ({split})", done, total)
+    if done < total:
+        raise RecipeError(f"data set {loaded.name!r} ended after {done} of its {total} {split} examples")
     x.flush()
     return x, y
 

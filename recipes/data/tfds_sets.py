@@ -32,6 +32,7 @@ class Loaded:
         size: `(height, width)` where all images share it, else `None`.
         batches: `batches(split, size)` yields images `(n, *size, channels)`, or signals as they are, and
             labels `(n,)`; for audio, `batches("train", None)` yields the examples as dicts.
+        note: Which image first differs in size from the others, where that is known.
     """
 
     name: str
@@ -42,6 +43,7 @@ class Loaded:
     channels: int
     source: str
     batches: Callable
+    note: str = ""
 
 
 def load(name):

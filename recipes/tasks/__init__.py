@@ -21,6 +21,8 @@ and, where a task needs them,
 - `degradation(recipe)`, Keras layers between the target and the model's input in training;
 - `learnt(recipe, data)`, indices of the training split's examples that may be learnt, if not all; a
   `RecipeError` where the recipe's values and the data do not fit;
+- `per_example(predict, batches, context)` → `(n,)`, one value an example, whose mean is the headline:
+  what two models are compared by on the same examples;
 - `SIGNATURES`, those that `score` asks a file for, if not all: a file with these alone is scored too. One
   that ends in `*` stands for all that begin so, as many as the model has;
 - `CONDITIONAL = True`: the model takes `{"image": …, "label": …}`.

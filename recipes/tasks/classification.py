@@ -67,6 +67,12 @@ def score(predict, batches, context):
     return _scored(*collect(predict, batches))
 
 
+def per_example(predict, batches, context):
+    """1 where an example's class is found, else 0: `(n,)`."""
+    labels, logits = collect(predict, batches)
+    return (logits.argmax(-1) == labels).astype(np.float64)
+
+
 def _scored(labels, logits):
     from scipy.special import softmax
     from sklearn.metrics import accuracy_score, f1_score, log_loss

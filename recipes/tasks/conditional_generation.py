@@ -36,6 +36,11 @@ def score(predict, batches, context):
     return generation.score(predict, batches, context, conditional=True)
 
 
+def per_example(predict, batches, context):
+    """The measure of `generation.per_example`, given the labels."""
+    return generation.per_example(predict, batches, context, conditional=True)
+
+
 def signature_inputs(model, images, recipe):
     """As of `generation`; `images` are `{"image": …, "label": …}`, and each label goes with its code."""
     return generation.signature_inputs(model, images["image"], recipe, {"label": images["label"]})

@@ -48,9 +48,11 @@ class Context:
     def _parts(self):
         """Training and validation, stratified by class, of what the task lets a model learn."""
         from recipes import tasks
+        from recipes.data import fewer
         from recipes.data.preparing import stratified
 
         task, split = tasks.get(self.recipe.task), self.data.train
         allowed = task.learnt(self.recipe, self.data) if hasattr(task, "learnt") else np.arange(len(split.y))
+        allowed = allowed[fewer.chosen(self.recipe, split.y[allowed])]
         rest, part = stratified(split.y[allowed], self.recipe.validation, self.recipe.seed)
         return split.take(allowed[rest]), split.take(allowed[part])

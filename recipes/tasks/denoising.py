@@ -64,6 +64,16 @@ def score(predict, batches, context):
     return {key: value for name in found for key, value in _averaged(name, found[name]).items()}
 
 
+def per_example(predict, batches, context):
+    """The `psnr_gain` of each image, the mean of the three noises: `(n,)`."""
+    level, seen, gains = context.recipe.evaluation.noise_level, 0, []
+    for x, _ in batches:
+        kinds = [_measured(predict, x, corrupted(x, kind, level, seen), ())["psnr_gain"] for kind in KINDS]
+        gains.append(np.mean(kinds, axis=0))
+        seen += len(x)
+    return np.concatenate(gains)
+
+
 def _measured(predict, x, noisy, some):
     """By name the measures of a batch's images, of those at `some` alone where they take long."""
     denoised, before = _clipped(predict(noisy)), psnr(x, noisy)

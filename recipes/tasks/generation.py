@@ -45,14 +45,26 @@ def score(predict, batches, context, conditional=False):
     The divergence is also given by code where there are several, `divergence1` being that of the code
     next to the image.
     """
-    noise = np.random.default_rng(NOISE_SEED)
-    found = [bounds.terms(predict, x, {"label": y} if conditional else {}, noise) for x, y in batches]
-    rates, distortions = (np.concatenate(part) for part in zip(*found, strict=True))
+    rates, distortions = _terms(predict, batches, conditional)
     rate, distortion = float(rates.sum(-1).mean()), float(distortions.mean())
     scores = {"negative_elbo": rate + distortion, "divergence": rate, "reconstruction_nats": distortion}
     if (codes := rates.shape[1]) > 1:
         scores |= {f"divergence{codes - i}": float(nats) for i, nats in enumerate(rates.mean(0))}
     return scores
+
+
+def per_example(predict, batches, context, conditional=False):
+    """The `negative_elbo` of each image, `(n,)`."""
+    rates, distortions = _terms(predict, batches, conditional)
+    return rates.sum(-1) + distortions
+
+
+def _terms(predict, batches, conditional):
+    """Divergences `(n, codes)` and nats `(n,)` of all images, by noise that is the same for every model."""
+    noise = np.random.default_rng(NOISE_SEED)
+    found = [bounds.terms(predict, x, {"label": y} if conditional else {}, noise) for x, y in batches]
+    rates, distortions = (np.concatenate(part) for part in zip(*found, strict=True))
+    return rates, distortions
 
 
 def reference(model, context, metrics):

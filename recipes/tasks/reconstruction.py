@@ -58,6 +58,11 @@ def score(predict, batches, context):
     return {name: float(np.concatenate(values).mean()) for name, values in found.items()}
 
 
+def per_example(predict, batches, context):
+    """The squared error of each example, `(n,)`."""
+    return np.concatenate([squared_errors(x, np.asarray(predict(x), np.float32)) for x, _ in batches])
+
+
 def squared_errors(originals, copies):
     """Squared error summed over each example: two `(n, ...)` to `(n,)`."""
     differences = np.asarray(originals, np.float64) - np.asarray(copies, np.float64)

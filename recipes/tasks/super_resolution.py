@@ -71,6 +71,11 @@ def score(predict, batches, context):
     return _scored(predict, batches, context.recipe)
 
 
+def per_example(predict, batches, context):
+    """The `psnr` of each picture, `(n,)`."""
+    return _measured(predict, batches, context.recipe)["psnr"]
+
+
 def reference(model, context, metrics):
     """`bicubic_psnr` and `bicubic_ssim` of interpolation, and `psnr_over_bicubic`, the model's lead in dB."""
     from recipes.data.feeding import test_batches
@@ -103,6 +108,11 @@ def draw(folder, context, model, predict):
 
 
 def _scored(enlarge, batches, recipe):
+    return {name: float(values.mean()) for name, values in _measured(enlarge, batches, recipe).items()}
+
+
+def _measured(enlarge, batches, recipe):
+    """`psnr` and `ssim` of each picture, `(n,)`."""
     border = factor(recipe)
     ratios, likenesses = [], []
     for x, _ in batches:
@@ -110,7 +120,4 @@ def _scored(enlarge, batches, recipe):
         inner = [images[:, border:-border, border:-border] for images in (x, large)]
         ratios.append(psnr(*inner))
         likenesses.append(ssim(*inner))
-    return {
-        "psnr": float(np.concatenate(ratios).mean()),
-        "ssim": float(np.concatenate(likenesses).mean()),
-    }
+    return {"psnr": np.concatenate(ratios), "ssim": np.concatenate(likenesses)}

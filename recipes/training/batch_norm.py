@@ -35,6 +35,7 @@ def _eligible(model):
         and layer.axis in (-1, 3)
         and layer.scale
         and layer.center
+        and not layer.synchronized
         and layer.compute_dtype == "float32"
     ]
 

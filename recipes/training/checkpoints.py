@@ -1,14 +1,16 @@
 """Checkpoints: everything a run needs to go on, one file an epoch, written whole.
 
-A file is a NumPy archive (each member carries its CRC-32) with every variable of the model, the
-augmentation and the optimiser, random states included, and the history so far.
+A file is a NumPy archive with every variable of the model, the augmentation and the optimiser, random states
+included, and the history so far; after it comes its SHA-256. The archive's own checksums cover what its
+members hold and not the list of them.
 """
 
+import hashlib
+import io
 import json
 import pathlib
 import re
 import warnings
-import zipfile
 
 import numpy as np
 
@@ -16,7 +18,8 @@ from recipes import files
 from recipes.errors import TrainingError
 
 _KEEP = 3  # newest files; the older ones are deleted
-_DAMAGE = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile)
+_SEAL = b"sha256:"  # between the archive and its digest
+_DAMAGE = Exception  # archives say it by zip, NumPy, JSON, type and many other errors
 
 
 def save(folder, epoch, variables, history, best=None):
@@ -26,6 +29,7 @@ def save(folder, epoch, variables, history, best=None):
         arrays = {f"v{i:04d}": np.asarray(v) for i, v in enumerate(variables)}
         with open(scratch, "wb") as file:
             np.savez(file, history=json.dumps(history), **arrays)
+        _seal(scratch)
     for old in _found(folder)[:-_KEEP]:
         if best is None or old != _file(folder, best):
             old.unlink(missing_ok=True)
@@ -73,9 +77,33 @@ def restore_epoch(folder, epoch, variables):
 
 
 def _read(path):
-    with np.load(path, allow_pickle=False) as archive:
+    with np.load(io.BytesIO(_unsealed(path)), allow_pickle=False) as archive:
         arrays = [archive[f"v{i:04d}"] for i in range(len(archive.files) - 1)]
         return arrays, json.loads(str(archive["history"]))
+
+
+def _seal(path):
+    """Append the digest of a file to it."""
+    with open(path, "rb") as file:
+        digest = hashlib.file_digest(file, "sha256").digest()
+    with open(path, "ab") as file:
+        file.write(_SEAL + digest)
+
+
+def _unsealed(path):
+    """The archive in a file, as it was written; one of before there were digests as it is.
+
+    Raises:
+        ValueError: It is not what its digest was taken of.
+    """
+    content = path.read_bytes()
+    size = len(_SEAL) + hashlib.sha256().digest_size
+    archive, end = content[:-size], content[-size:]
+    if not end.startswith(_SEAL):
+        return content
+    if end != _SEAL + hashlib.sha256(archive).digest():
+        raise ValueError("its content does not match its SHA-256")
+    return archive
 
 
 def _file(folder, epoch):

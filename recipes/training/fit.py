@@ -8,17 +8,19 @@ import random
 import keras
 import numpy as np
 
-from recipes import files, tasks
-from recipes.data import augmentation, feeding
+from recipes import diagnostics, files, tasks
+from recipes.data import augmentation, checking, feeding
 from recipes.errors import TrainingError
 from recipes.training import (
-    batch_norm,
     checkpoints,
     compressing,
+    distribution,
+    engine,
     optimizer,
     pretraining,
     regularization,
     stopping,
+    transfer,
 )
 from recipes.training.trainee import Trainee
 
@@ -29,9 +31,14 @@ def compile_trainee(recipe, model, steps_per_epoch, seed, shape=None, teaching=N
     `shape` is that of one example of the data, where it is not that of the model's input; `teaching` a
     `recipes.training.teaching.Teaching` or `None`.
     """
-    task = tasks.get(recipe.task)
     if teaching:
         teaching.check(model)
+    with distribution.current().building():
+        return _compiled(recipe, model, steps_per_epoch, seed, shape, teaching)
+
+
+def _compiled(recipe, model, steps_per_epoch, seed, shape, teaching):
+    task = tasks.get(recipe.task)
     trainee = Trainee(
         model,
         augmentation.layers(recipe.augmentation, seed),
@@ -41,10 +48,12 @@ def compile_trainee(recipe, model, steps_per_epoch, seed, shape=None, teaching=N
         teaching,
     )
     trainee.compile(
-        optimizer=optimizer.build(recipe.optimizer, steps_per_epoch * recipe.epochs),
+        optimizer=optimizer.build(
+            recipe.optimizer, steps_per_epoch * recipe.epochs, recipe.engine, transfer.optimizers(recipe)
+        ),
         loss=task.loss(recipe),
         metrics=task.metrics(),
-        jit_compile=False if keras.backend.backend() == "tensorflow" else "auto",  # XLA on CPU is slow
+        **engine.compiling(recipe, trainee),
     )
     example = np.zeros((1, *(shape or model.input_shape[1:])), "float32")
     trainee({"image": example, "label": np.zeros(1, "int32")} if tasks.conditional(recipe) else example)
@@ -52,11 +61,13 @@ def compile_trainee(recipe, model, steps_per_epoch, seed, shape=None, teaching=N
     return trainee
 
 
-def fit(recipe, model, data, seed, folder, progress=None, teaching=None):
+def fit(recipe, model, data, seed, folder, progress=None, teaching=None, until=None):
     """Train `model`, writing `history.csv` and `checkpoints/` under `folder` after every epoch.
 
     Goes on from the newest checkpoint under `folder` where there is one. With early stopping the model
-    ends with the weights of its best epoch.
+    ends with the weights of its best epoch. It runs where `recipes.training.distribution.take` has chosen.
+
+    With `until`, training pauses after so many epochs of the recipe's, and can go on from there.
 
     Returns:
         The history: a list with one dict an epoch.
@@ -64,33 +75,50 @@ def fit(recipe, model, data, seed, folder, progress=None, teaching=None):
     Raises:
         TrainingError: The loss became NaN or infinite; the last good checkpoint stays.
     """
-    context = tasks.Context(recipe, data)
+    checking.check_arrays(data)
+    context, taken = tasks.Context(recipe, data), distribution.current()
     train, validation, conditional = context.train, context.validation, tasks.conditional(recipe)
     size = min(recipe.batch_size, train.size)
     steps = train.size // size
-    trainee = compile_trainee(recipe, model, steps, seed, data.shape, teaching)
+    with engine.guarded(recipe, 1):  # the optimiser's variables, and one example to build by
+        trainee = compile_trainee(recipe, model, steps, seed, data.shape, teaching)
     variables = [*trainee.variables, *trainee.optimizer.variables]
     epoch, history = checkpoints.restore(folder / "checkpoints", variables)
     patience = recipe.regularization.early_stopping
     if epoch == 0:
         pretraining.pretrain(context, model, progress)
-    if epoch < recipe.epochs and not stopping.due(history, patience):
+    last = min(until or recipe.epochs, recipe.epochs)
+    if epoch < last and not stopping.due(history, patience):
         for _ in range(epoch):  # Keras shuffles the batches with Python's generator, once an epoch
             random.shuffle(list(range(steps)))
+        batches = engine.batches(
+            recipe.engine, train, size, shuffle=seed, epoch=epoch, conditional=conditional, part=taken.part
+        )
         with (
-            batch_norm.fused(model),
+            taken.training(trainee, size),
+            engine.applied(recipe, model, trainee, batches, progress) as averaging,
             regularization.applied(model, recipe.regularization),
-            compressing.applied(recipe, model, trainee, steps * recipe.epochs) as compressors,
+            compressing.applied(
+                recipe, model, trainee, steps * recipe.epochs // recipe.engine.accumulation
+            ) as compressors,
+            transfer.applied(recipe, model, trainee) as stages,
         ):
             trainee.fit(
-                feeding.Batches(train, size, shuffle=seed, epoch=epoch, conditional=conditional),
+                batches,
                 validation_data=feeding.Batches(
-                    validation, 256, binarize=recipe.features.binarize, conditional=conditional
+                    validation,
+                    256,
+                    binarize=recipe.features.binarize,
+                    conditional=conditional,
+                    part=taken.part,
                 ),
                 initial_epoch=epoch,
-                epochs=recipe.epochs,
+                epochs=last,
                 callbacks=[
+                    *averaging,
                     *compressors,
+                    *stages,
+                    *diagnostics.callbacks(context, trainee, steps, folder, progress),
                     _Keeper(folder, variables, history, patience),
                     *([_Reporter(recipe, progress)] if progress else []),
                 ],
@@ -99,6 +127,7 @@ def fit(recipe, model, data, seed, folder, progress=None, teaching=None):
     compressing.settle(recipe, model)
     if patience:
         checkpoints.restore_epoch(folder / "checkpoints", stopping.best_epoch(history), variables)
+    engine.settle(recipe, trainee)
     return history
 
 
@@ -137,10 +166,11 @@ class _Reporter(keras.callbacks.Callback):
 
     def on_epoch_begin(self, epoch, logs=None):
         self.epoch = epoch
-        self.stride = max(1, (self.params["steps"] or 1) // 200)
+        self.stride, self.told = max(1, (self.params["steps"] or 1) // 200), -1
 
     def on_train_batch_end(self, step, logs=None):
-        if step % self.stride == 0:
+        if step // self.stride > self.told // self.stride:
+            self.told = step
             steps = self.params["steps"]
             self.progress("training", self.epoch * steps + step + 1, self.epochs * steps)
 

@@ -21,7 +21,7 @@ _CHUNK = 4096  # examples whose hidden units are computed at a time
 
 
 def pretrain(context, model, progress=None):
-    """Give `model` its first weights as the recipe's `pretraining` says; nothing by default.
+    """Give `model` the first weights that Boltzmann machines learn, where the recipe asks for them.
 
     Everything random depends on the recipe's seed, and no generator that training uses is touched: a run
     that is killed in here begins here anew, and comes to the same end. Augmentation does not take part.
@@ -36,7 +36,7 @@ def pretrain(context, model, progress=None):
         TrainingError: A machine's weights became NaN or infinite.
     """
     recipe = context.recipe
-    if recipe.pretraining.kind == "none":
+    if recipe.pretraining.kind != "rbm":
         return
     pairs = machines(model)
     inputs = context.images(context.train).reshape(-1, math.prod(model.input_shape[1:]))

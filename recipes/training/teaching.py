@@ -4,13 +4,11 @@ Hinton, Vinyals and Dean, "Distilling the Knowledge in a Neural Network", 2015, 
 https://arxiv.org/abs/1503.02531
 """
 
-import pathlib
-
 import msgspec
 from keras import ops
 
-from recipes import registry, rundir
 from recipes.errors import RecipeError
+from recipes.training import sources
 
 CLASSES = ("classification", "segmentation")
 VALUES = ("denoising", "reconstruction", "super_resolution")
@@ -87,21 +85,13 @@ def check(recipe):
             f"distillation.teacher={name}: task={recipe.task} has no outputs that a teacher can give. Tasks "
             f"that have: {', '.join(sorted((*CLASSES, *VALUES)))}"
         )
-    if _is_run(name):
-        name = str(pathlib.Path(name).resolve())
-        rundir.open_run(name).model()
-        teacher = rundir.open_run(name).recipe
-    elif name in registry.names():
-        teacher = registry.get(name, seed=recipe.seed)
-        _check_chain(recipe, teacher)
-    else:
-        raise RecipeError(
-            f"distillation.teacher={name}: there is no such recipe, nor a run's directory."
-            f"{registry.closest(name, registry.names())} `edgezoo list recipes` shows all"
-        )
+    teacher = sources.recipe_of(name, "distillation.teacher", recipe.seed)
+    if not sources.is_run(name):
+        asked = ("distillation.teacher", "is taught by")
+        sources.check_chain(recipe, teacher, asked, lambda other: other.distillation.teacher)
     _check_same(recipe, teacher)
     return msgspec.structs.replace(
-        recipe, distillation=msgspec.structs.replace(recipe.distillation, teacher=name)
+        recipe, distillation=msgspec.structs.replace(recipe.distillation, teacher=sources.whole(name))
     )
 
 
@@ -115,41 +105,8 @@ def load(recipe, folder, progress=None):
     """
     if not recipe.distillation.teacher:
         return None
-    run = _trained(recipe, pathlib.Path(folder), progress)
+    run = sources.trained(recipe.distillation.teacher, recipe.seed, folder, "the teacher", progress)
     return Teaching(run.model(), recipe.distillation, recipe.task in CLASSES)
-
-
-def _trained(recipe, folder, progress):
-    """The teacher's run, gone on with where it is not finished."""
-    from recipes import pipeline
-
-    name = recipe.distillation.teacher
-    if _is_run(name):
-        return rundir.open_run(name)
-    teacher = registry.get(name, seed=recipe.seed)
-    default = rundir.default_path(teacher)
-    beside = folder.resolve().parent / default.name
-    there = next((path for path in (beside, default) if _is_run(path)), None)
-    if progress:
-        progress(f"the teacher: {there or beside}", 0, 0)
-    run = rundir.open_run(there) if there else pipeline.start(teacher, beside, progress)
-    pipeline.train(run, progress)
-    return run
-
-
-def _is_run(path):
-    return (pathlib.Path(path) / "recipe.json").is_file()
-
-
-def _check_chain(recipe, teacher):
-    """A recipe must not wait, by way of its teachers, for itself."""
-    seen = [recipe.name]
-    while teacher.name not in seen and teacher.distillation.teacher in registry.names():
-        seen.append(teacher.name)
-        teacher = registry.get(teacher.distillation.teacher)
-    if teacher.name in seen:
-        chain = " is taught by ".join((*seen, teacher.name))
-        raise RecipeError(f"distillation.teacher={recipe.distillation.teacher}: {chain}")
 
 
 def _check_same(recipe, teacher):

@@ -5,6 +5,7 @@ import msgspec
 from recipes import tasks
 from recipes.errors import RecipeError
 from recipes.recipe import Optimizer, Pretraining, Regularization
+from recipes.transfer import Transfer
 
 FOLDER = "awareness"
 """Where in a run's directory the history and the checkpoints of this part are."""
@@ -40,6 +41,7 @@ def tune(run, model, data, progress=None):
     import numpy as np
 
     import export
+    from recipes.training import distribution
     from recipes.training.fit import fit
 
     recipe, values = run.recipe, run.recipe.awareness
@@ -49,7 +51,8 @@ def tune(run, model, data, progress=None):
         model, context.images(context.train.take(chosen)), recipe
     )
     keras.utils.set_random_seed(recipe.seed)  # the same whether the first part ran in this process or before
-    aware = export.quantization_aware(model, values.precision, samples, values.ranges)
+    with distribution.current().building():
+        aware = export.quantization_aware(model, values.precision, samples, values.ranges)
     fit(second_part(recipe), aware, data, recipe.seed, run.path / FOLDER, progress)
     return aware
 
@@ -65,6 +68,8 @@ def second_part(recipe):
         ),
         augmentation=msgspec.structs.replace(recipe.augmentation, mixup=0.0, cutmix=0.0),
         regularization=Regularization(),
+        engine=msgspec.structs.replace(recipe.engine, precision_policy="float32", ema=0.0),
         pretraining=Pretraining(),
+        transfer=Transfer(),
         distillation=type(recipe.distillation)(),
     )

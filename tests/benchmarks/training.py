@@ -2,19 +2,21 @@
 
     python tests/benchmarks/training.py [ROUNDS]
 
-Both train the same architecture with the same optimiser, loss, augmentation, validation and batch size.
-Ours reads memory-mapped uint8 images in seeded order, writes the history and a checkpoint after every
-epoch, and normalises batches with the fused kernel; the bare one does none of that. Epochs of the two
-alternate, so that whatever else the machine does falls on both; the first epoch of each, which compiles,
-does not count. Images are random: their content does not change the time. Two ratios are printed, of
-time on the clock and of processor time, which a busy machine hardly changes; above 1 ours is faster.
+All train the same architecture with the same optimiser, loss, augmentation, validation and batch size: the
+bare one by `fit` of a Keras model, ours by what `edgezoo train` calls, once without and once with
+diagnostics. Ours reads memory-mapped uint8 images in seeded order, writes the history and a checkpoint after
+every epoch, and normalises batches with the fused kernel; the bare one does none of that. The three take
+turns, an epoch each, so that whatever else the machine does falls on all of them; the first epoch, which
+compiles, does not count. Images are random: their content does not change the time. Ratios are medians over
+rounds, of time on the clock and of processor time, which a busy machine hardly changes; above 1 is faster
+than bare.
 """
 
-import contextlib
 import pathlib
 import statistics
 import sys
 import tempfile
+import threading
 import time
 
 import keras
@@ -24,13 +26,53 @@ sys.path.insert(0, str(pathlib.Path(__file__).parents[2]))
 from recipes import pipeline, registry, tasks
 from recipes.data import augmentation, feeding
 from recipes.data.prepared import Prepared, Split
-from recipes.training import batch_norm, fit, optimizer
+from recipes.training import fit, optimizer
 
 CASES = {  # name → recipe, shape of an image, images
-    "lenet5, digits": ("lenet5_digits", (28, 28, 1), 1442),
-    "lenet5, MNIST-sized": ("lenet5_mnist", (28, 28, 1), 6400),
-    "resnet8, CIFAR-sized": ("resnet8_cifar10", (32, 32, 3), 2560),
+    "lenet5, MNIST-sized": ("lenet5_mnist", (28, 28, 1), 12_800),
+    "resnet8, CIFAR-sized": ("resnet8_cifar10", (32, 32, 3), 2_560),
 }
+EVERY = 50  # steps from one look of the diagnostics to the next
+NAMES = ("bare", "ours", "diagnosed")
+
+
+class Turns:
+    """Trainings in threads of their own that take turns, an epoch each, and what each epoch took."""
+
+    def __init__(self, names):
+        self.locks = {name: threading.Semaphore(0) for name in names}
+        self.after = dict(zip(names, [*names[1:], names[0]], strict=True))
+        self.times = {name: [] for name in names}
+        self.began = {}
+
+    def run(self, trainings):
+        """Run `trainings`, functions by name that call `ended(name)` after each epoch, to their end."""
+        threads = [threading.Thread(target=self._begin, args=item) for item in trainings.items()]
+        for thread in threads:
+            thread.start()
+        self.locks[next(iter(trainings))].release()
+        for thread in threads:
+            thread.join()
+        return self.times
+
+    def _begin(self, name, training):
+        self.locks[name].acquire()
+        self._start(name)
+        try:
+            training()
+        finally:
+            self.locks[self.after[name]].release()
+
+    def ended(self, name):
+        """An epoch of `name` has ended: note what it took, and let the others go on."""
+        clock, processor = self.began[name]
+        self.times[name].append((time.perf_counter() - clock, time.process_time() - processor))
+        self.locks[self.after[name]].release()
+        self.locks[name].acquire()
+        self._start(name)
+
+    def _start(self, name):
+        self.began[name] = time.perf_counter(), time.process_time()
 
 
 def prepared(folder, shape, count):
@@ -42,70 +84,65 @@ def prepared(folder, shape, count):
     return Prepared("random", split, split, tuple("0123456789"), "random")
 
 
-def ours(recipe, data, folder, fused):
-    """A function that trains one epoch as `edgezoo train` does."""
-    context = tasks.Context(recipe, data)
-    train, validation = context.train, context.validation
+def ours(recipe, data, folder, ended):
+    """A function that trains as `edgezoo train` does."""
     model = pipeline.build(recipe, data)
-    trainee = fit.compile_trainee(recipe, model, train.size // recipe.batch_size, 0)
-    variables, history = [*trainee.variables, *trainee.optimizer.variables], []
 
-    def epoch(number):
-        with batch_norm.fused(model) if fused else contextlib.nullcontext():
-            trainee.fit(
-                feeding.Batches(train, recipe.batch_size, shuffle=0, epoch=number),
-                validation_data=feeding.Batches(validation, 256),
-                initial_epoch=number,
-                epochs=number + 1,
-                callbacks=[fit._Keeper(folder, variables, history), fit._Reporter(recipe, lambda *step: None)],
-                verbose=0,
-            )
+    def progress(stage, done, total):
+        if stage.startswith("epoch "):
+            ended()
 
-    return epoch, train.size
+    return lambda: fit.fit(recipe, model, data, 0, folder, progress)
 
 
-def bare(recipe, data):
-    """A function that trains one epoch with `model.fit` on arrays."""
+def bare(recipe, data, ended):
+    """A function that trains with `model.fit` on arrays."""
     context = tasks.Context(recipe, data)
     train, validation = context.train, context.validation
     (x, y), (vx, vy) = ((feeding.images(recipe, s), data.train.y[s.indices]) for s in (train, validation))
-    model = keras.Sequential([keras.Input(data.shape), *augmentation.layers(recipe.augmentation, 0), pipeline.build(recipe, data)])
+    layers = augmentation.layers(recipe.augmentation, 0)
+    model = keras.Sequential([keras.Input(data.shape), *layers, pipeline.build(recipe, data)])
     task = tasks.get(recipe.task)
-    rate = optimizer.build(recipe.optimizer, recipe.epochs * len(x) // recipe.batch_size)
-    model.compile(rate, task.loss(recipe), metrics=task.metrics(), jit_compile=False)
     size = len(x) // recipe.batch_size * recipe.batch_size
+    rate = optimizer.build(recipe.optimizer, recipe.epochs * size // recipe.batch_size)
+    model.compile(rate, task.loss(recipe), metrics=task.metrics(), jit_compile=False)
+    each = keras.callbacks.LambdaCallback(on_epoch_end=lambda *_: ended())
+    held = {"validation_data": (vx, vy), "validation_batch_size": 256}
+    return lambda: model.fit(
+        x[:size], y[:size], recipe.batch_size, recipe.epochs, verbose=0, callbacks=[each], **held
+    )
 
-    def epoch(number):
-        options = {"initial_epoch": number, "epochs": number + 1, "verbose": 0}
-        model.fit(x[:size], y[:size], recipe.batch_size, validation_data=(vx, vy), validation_batch_size=256, **options)
 
-    return epoch
-
-
-def measure(name, rounds, fused):
-    """Print images a second of both and the median ratios over pairs of epochs."""
+def measure(name, rounds):
+    """Print images a second of the bare training, and the median ratios of ours to it over rounds."""
     recipe_name, shape, count = CASES[name]
-    recipe = registry.get(recipe_name)
-    with tempfile.TemporaryDirectory() as folder:
-        data = prepared(pathlib.Path(folder), shape, count)
+    recipe = registry.get(recipe_name, epochs=rounds + 1)
+    diagnosed = registry.get(recipe_name, epochs=rounds + 1, **{"diagnostics.every": EVERY})
+    turns = Turns(NAMES)
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = pathlib.Path(scratch)
+        data = prepared(folder, shape, count)
         keras.utils.set_random_seed(0)
-        our_epoch, images = ours(recipe, data, pathlib.Path(folder), fused)
-        epochs = (our_epoch, bare(recipe, data))
-        times = [[seconds(epoch, number) for epoch in epochs] for number in range(rounds + 1)][1:]
-    clock, processor = (statistics.median(plain[i] / own[i] for own, plain in times) for i in (0, 1))
-    own, plain = (images / statistics.median(t[0] for t in column) for column in zip(*times, strict=True))
-    label = f"{name:22} {'fused' if fused else 'plain'} batch norm"
-    print(f"{label}  ours {own:6.0f}/s  bare {plain:6.0f}/s  ratio {clock:.2f}, processor {processor:.2f}", flush=True)
+        trainings = {
+            "bare": bare(recipe, data, lambda: turns.ended("bare")),
+            "ours": ours(recipe, data, folder / "ours", lambda: turns.ended("ours")),
+            "diagnosed": ours(diagnosed, data, folder / "diagnosed", lambda: turns.ended("diagnosed")),
+        }
+        times = {key: value[1:] for key, value in turns.run(trainings).items()}
+    images = tasks.Context(recipe, data).train.size
+    plain = images / statistics.median(seconds for seconds, _ in times["bare"])
+    columns = [f"{key} {_ratios(times['bare'], times[key])}" for key in NAMES[1:]]
+    print(f"{name:22} bare {plain:6.0f} images/s  " + "  ".join(columns), flush=True)
 
 
-def seconds(epoch, number):
-    """Seconds on the clock and of processor time that an epoch takes."""
-    began = time.perf_counter(), time.process_time()
-    epoch(number)
-    return time.perf_counter() - began[0], time.process_time() - began[1]
+def _ratios(plain, own):
+    """`clock (processor)`, the median over rounds of bare time by our time."""
+    clock, processor = (
+        statistics.median(p[i] / o[i] for p, o in zip(plain, own, strict=True)) for i in (0, 1)
+    )
+    return f"{clock:.3f} (processor {processor:.3f})"
 
 
 if __name__ == "__main__":
     for case in CASES:
-        for with_kernel in (True, False) if "resnet" in case else (True,):
-            measure(case, int(sys.argv[1]) if len(sys.argv) > 1 else 8, with_kernel)
+        measure(case, int(sys.argv[1]) if len(sys.argv) > 1 else 8)

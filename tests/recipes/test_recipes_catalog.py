@@ -13,6 +13,7 @@ from recipes.training import batch_norm, fit
 SHAPES = [(8, 8, 1), (28, 28, 1), (32, 32, 3), (96, 96, 3), (30, 50, 3)]
 SMALLEST = {"capsnet": 17}  # pixels of a side that two of its windows need
 OF_REFERENCES = (
+    "fine_tuning_gain",
     "lead_over_filters",
     "negative_log_likelihood",
     "psnr_over_bicubic",

@@ -21,9 +21,9 @@ def table(tmp_path, monkeypatch):
 
 def test_an_architecture_is_measured_in_its_own_process(table, capsys):
     assert matrix.main(["lenet5_modern"]) == 0
-    assert "lenet5_modern: 5 of 5 pass" in capsys.readouterr().out
+    assert "lenet5_modern: 6 of 6 pass" in capsys.readouterr().out
     rows = matrix.read()
-    assert [row["precision"] for row in rows] == list(export.DEFAULT_PRECISIONS)
+    assert [row["precision"] for row in rows] == list(export.PRECISIONS)
     by_precision = {row["precision"]: row for row in rows}
     assert int(by_precision["int8"]["bytes"]) < int(by_precision["float32"]["bytes"])
     assert 0 < float(by_precision["int8"]["rms_error"]) < 0.3
@@ -33,7 +33,7 @@ def test_an_architecture_is_measured_in_its_own_process(table, capsys):
 
 def test_a_process_that_ends_badly_is_a_result():
     rows = matrix.in_child("no_such_net", limit=60)
-    assert [row["precision"] for row in rows] == list(export.DEFAULT_PRECISIONS)
+    assert [row["precision"] for row in rows] == list(export.PRECISIONS)
     assert all("UnknownArchitecture" in row["result"] for row in rows)
 
 
@@ -46,7 +46,7 @@ def test_unknown_names_are_refused(table, capsys):
 
 def test_a_process_that_takes_too_long_is_a_result():
     rows = matrix.in_child("lenet5", limit=0.1)
-    assert [row["precision"] for row in rows] == list(export.DEFAULT_PRECISIONS)
+    assert [row["precision"] for row in rows] == list(export.PRECISIONS)
     assert all("more than 0.1 seconds" in row["result"] for row in rows)
 
 

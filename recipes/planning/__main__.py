@@ -1,0 +1,5 @@
+import sys
+
+from recipes.planning.table import main
+
+sys.exit(main())

@@ -1,0 +1,262 @@
+"""One recipe on one device and on several: the same history, the same weights, and what can't be had."""
+
+import json
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from recipes import pipeline, registry, rundir
+from recipes.errors import RecipeError
+from recipes.recipe import Engine
+from recipes.training import distribution
+
+# Shares of two sizes, clipped gradients, a penalty: all that a mean over devices would get wrong.
+VALUES = {
+    "epochs": 3,
+    "batch_size": 257,
+    "augmentation.translation": (0, 0),
+    "optimizer.clip_norm": 0.5,
+    "regularization.l2": 1e-3,
+}
+
+PROGRAM = """
+import json, os, pathlib, sys
+values, out, backend = json.loads(sys.argv[1]), pathlib.Path(sys.argv[2]), os.environ["KERAS_BACKEND"]
+if backend == "tensorflow":
+    import tensorflow as tf
+    if len(tf.config.list_physical_devices("GPU")) < 2:
+        two = [tf.config.LogicalDeviceConfiguration()] * 2
+        tf.config.set_visible_devices([], "GPU")
+        tf.config.set_logical_device_configuration(tf.config.list_physical_devices("CPU")[0], two)
+import numpy as np
+from recipes import pipeline, registry
+from recipes.errors import TrainingError
+from recipes.training import distribution
+
+class Stop(Exception):
+    pass
+
+def train(name, strategy, stop=None, **more):
+    run = pipeline.start(registry.get("lenet5_digits", **values, **more), out / name)
+    told = []
+    def progress(stage, done, total):
+        told.append(stage)
+        if stop and stage.startswith(stop):
+            raise Stop
+    try:
+        pipeline.train(run, progress, strategy)
+    except Stop:
+        pipeline.train(run)
+    (out / name / "told.json").write_text(json.dumps(told))
+
+train("one", "gpu" if backend == "tensorflow" and tf.config.get_visible_devices("GPU") else "cpu")
+train("several", "mirrored")
+train("stopped", "mirrored", stop="epoch 2/")
+if backend == "tensorflow":
+    normalised = {"model": "lenet5_modern", "epochs": 1, "optimizer.name": "sgd", "optimizer.warmup": 0}
+    values |= normalised
+    train("normalised", "cpu")
+    train("normalised-several", "mirrored")
+else:
+    values["augmentation.translation"] = (0.1, 0.1)
+    train("shifted", "cpu")
+    train("shifted-several", "mirrored")
+"""
+
+
+@pytest.fixture(scope="module")
+def mirrored(tmp_path_factory, process):
+    """Runs of one process of TensorFlow that has two devices."""
+    return trained(tmp_path_factory.mktemp("mirrored"), process, VALUES, KERAS_BACKEND="tensorflow")
+
+
+@pytest.fixture(scope="module")
+def sharded(tmp_path_factory, process):
+    """Runs of one process of JAX that has two devices."""
+    pytest.importorskip("jax")
+    environment = {
+        "KERAS_BACKEND": "jax",
+        "JAX_PLATFORMS": "cpu",
+        "JAX_DISABLE_MOST_OPTIMIZATIONS": "1",
+        "XLA_FLAGS": "--xla_force_host_platform_device_count=2",
+    }
+    values = VALUES | {"batch_size": 256, "epochs": 2}
+    return trained(tmp_path_factory.mktemp("sharded"), process, values, **environment)
+
+
+def trained(folder, process, values, **environment):
+    child = process(json.dumps(values), folder, command=("-c", PROGRAM), **environment)
+    _, err = child.communicate(timeout=600)
+    assert child.returncode == 0, err
+    return folder
+
+
+def weights(path):
+    model = rundir.open_run(path).model()
+    return {w.path: np.asarray(w) for w in model.weights}
+
+
+def assert_alike(one, other, tolerance):
+    for row, expected in zip(rundir.open_run(other).history(), rundir.open_run(one).history(), strict=True):
+        assert row == pytest.approx(expected, rel=tolerance, abs=1e-6)
+    for (name, w), (_, expected) in zip(weights(other).items(), weights(one).items(), strict=True):
+        np.testing.assert_allclose(w, expected, rtol=tolerance, atol=2e-5, err_msg=name)
+
+
+def test_two_devices_learn_what_one_learns(mirrored):
+    assert_alike(mirrored / "one", mirrored / "several", 1e-4)
+
+
+def test_stopped_run_goes_on_where_it_was_trained(mirrored):
+    """`pipeline.train` without a strategy takes the one that is written in the run."""
+    assert rundir.noted(rundir.open_run(mirrored / "stopped"), "strategy") == "mirrored"
+    several, stopped = ((mirrored / name / "history.csv").read_text() for name in ("several", "stopped"))
+    assert stopped == several
+    for w, expected in zip(
+        weights(mirrored / "stopped").values(), weights(mirrored / "several").values(), strict=True
+    ):
+        np.testing.assert_array_equal(w, expected)
+
+
+def test_what_was_taken_is_told_and_written_down(mirrored):
+    told = json.loads((mirrored / "several" / "told.json").read_text())
+    assert any(line.startswith("strategy: mirrored, 2 ") and "128 or 129 of the 257" in line for line in told)
+    content = rundir.read_json(mirrored / "several" / "environment.json")
+    assert content["strategy"] == "mirrored" and content["devices"].startswith("2 ")
+    assert content["learning_rate"] == pytest.approx(2e-3 * (257 / 64) ** 0.5)
+    assert any("257/64" in line for line in told)
+
+
+def test_batch_normalisation_takes_the_statistics_of_the_whole_batch(mirrored):
+    """Those of each half differ by far more than the rounding of their sums."""
+    one, several = weights(mirrored / "normalised"), weights(mirrored / "normalised-several")
+    moving = [name for name in one if name.endswith(("moving_mean", "moving_variance"))]
+    assert len(moving) > 4
+    for name in moving:
+        np.testing.assert_allclose(several[name], one[name], rtol=0.02, atol=0.005, err_msg=name)
+
+
+def test_jax_on_two_devices_learns_what_one_learns(sharded):
+    assert_alike(sharded / "one", sharded / "several", 1e-4)
+    assert (sharded / "stopped" / "history.csv").read_text() == (
+        sharded / "several" / "history.csv"
+    ).read_text()
+
+
+def test_jax_draws_random_changes_for_the_whole_batch(sharded):
+    assert_alike(sharded / "shifted", sharded / "shifted-several", 1e-4)
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.integers(1, 300), st.integers(1, 12))
+def test_shares_of_a_batch_are_all_of_it_once(size, replicas):
+    from recipes.training.distribution.replicas import Replicas
+
+    alone = Replicas.__new__(Replicas)
+    alone.replicas = replicas
+    rows = [i for replica in range(replicas) for i in range(size)[alone._share(replica, size)]]
+    assert rows == list(range(size))
+    if size >= replicas:
+        assert all(range(size)[alone._share(replica, size)] for replica in range(replicas))
+
+
+def test_unknown_strategy(edgezoo, tmp_path):
+    ended = edgezoo("train", "lenet5_digits", "--out", tmp_path / "a", "--strategy", "mirored")
+    assert ended.code == 2 and "Did you mean 'mirrored'" in ended.err
+    assert not (tmp_path / "a").exists()
+
+
+def test_strategy_that_cannot_be_had_says_what_is_there(edgezoo, tmp_path, monkeypatch):
+    monkeypatch.delenv("TF_CONFIG", raising=False)
+    ended = edgezoo("train", "lenet5_digits", "--out", tmp_path / "a", "--strategy", "multiworker")
+    assert ended.code == 2 and "TF_CONFIG" in ended.err and "TensorFlow sees" in ended.err
+    assert not (tmp_path / "a").exists()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{",
+        '{"cluster": {"worker": ["a:1"]}, "task": {"type": "worker", "index": 1}}',
+        '{"cluster": {"worker": ["nowhere"]}, "task": {"type": "worker", "index": 0}}',
+        '{"cluster": {"worker": ["a:1"], "ps": ["b:1"]}, "task": {"type": "ps", "index": 0}}',
+    ],
+)
+def test_description_of_workers_that_is_none(text, monkeypatch):
+    from recipes.training.distribution import workers
+
+    monkeypatch.setenv("TF_CONFIG", text)
+    with pytest.raises(RecipeError, match="TF_CONFIG"):
+        workers.from_environment()
+
+
+def test_chief_counts_as_the_first_worker(monkeypatch):
+    from recipes.training.distribution import workers
+
+    jobs = {"chief": ["a:1"], "worker": ["b:1", "c:1"]}
+    for task, index in (("chief", 0), ("worker", 0)):
+        monkeypatch.setenv("TF_CONFIG", json.dumps({"cluster": jobs, "task": {"type": task, "index": 0}}))
+        cluster = workers.from_environment()
+        assert cluster.addresses == ("a:1", "b:1", "c:1")
+        assert cluster.index == index + (task == "worker")
+
+
+def test_auto_takes_what_there_is_and_twice_the_same():
+    taken = distribution.take("auto")
+    assert taken is distribution.take("auto") is distribution.take(taken.name)
+    assert distribution.current() is taken and taken.chief
+
+
+def test_loading_the_strategies_loads_no_backend(process):
+    code = "import sys, recipes.training.distribution as d, recipes.cli.working; print({'keras', 'tensorflow', 'jax'} & set(sys.modules))"
+    out, err = process(command=("-c", code)).communicate(timeout=120)
+    assert out.strip() == "set()", err
+
+
+@pytest.mark.parametrize(
+    ("values", "rate"),
+    [
+        ({"batch_size": 256}, 2e-3 * 2),
+        ({"batch_size": 16}, 2e-3 / 2),
+        ({"batch_size": 256, "optimizer.name": "sgd"}, 2e-3 * 4),
+        ({"batch_size": 256, "optimizer.scaling": "linear"}, 2e-3 * 4),
+        ({"batch_size": 256, "optimizer.scaling": "none"}, 2e-3),
+        ({"batch_size": 256, "optimizer.learning_rate": 2e-3}, 2e-3),
+        ({"batch_size": 32, "engine.accumulation": 2}, 2e-3),
+        ({"epochs": 3}, 2e-3),
+    ],
+)
+def test_learning_rate_follows_the_batch_size(values, rate):
+    recipe = registry.get("lenet5_digits", **values)
+    assert recipe.optimizer.learning_rate == pytest.approx(rate)
+
+
+def test_recipe_of_an_older_run_keeps_its_rate():
+    """What a `recipe.json` says was trained: no rule is applied to it again."""
+    import msgspec
+
+    older = msgspec.structs.replace(registry.get("lenet5_digits"), batch_size=256)
+    assert registry.from_json(msgspec.json.encode(older), "recipe.json") == older
+
+
+def test_batch_that_cannot_be_shared():
+    from recipes.training.distribution.replicas import Replicas
+
+    three = Replicas.__new__(Replicas)
+    three.name, three.replicas, three.even = "mirrored", 3, False
+    with pytest.raises(RecipeError, match="batch_size=3"):
+        three.check(registry.get("lenet5_digits", batch_size=2))
+    three.check(registry.get("lenet5_digits", batch_size=4))
+    three.even = True
+    with pytest.raises(RecipeError, match="batch_size=63"):
+        three.check(registry.get("lenet5_digits"))
+    with pytest.raises(RecipeError, match=r"engine\.accumulation=2"):
+        three.check(registry.get("lenet5_digits", batch_size=63, engine=Engine(accumulation=2)))
+
+
+def test_strategy_is_a_matter_of_the_run(tmp_path):
+    run = pipeline.start(registry.get("lenet5_digits"), tmp_path / "a")
+    assert "strategy" not in (tmp_path / "a" / "recipe.json").read_text()
+    assert rundir.noted(run, "strategy") is None
