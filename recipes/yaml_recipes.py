@@ -71,9 +71,10 @@ def read(path, seen=()):
     recipe = _beginning(path, about, values, (*seen, path.resolve()))
     for key, (value, line) in values.items():
         try:
-            recipe = registry.override(recipe, registry.literal({key: value}))
+            registry.override(recipe, registry.literal({key: value}))
         except RecipeError as error:
             raise RecipeError(f"{path}, line {line}: {error}") from error
+    recipe = registry.override(recipe, registry.literal({key: value for key, (value, _) in values.items()}))
     summary, _ = about.get("summary", (f"The recipe in {path.name}.", 0))
     return msgspec.structs.replace(recipe, name=_name_of(path, about), summary=str(summary))
 
@@ -92,6 +93,8 @@ def write(path, recipe, name, comment=""):
     for aside in ("name", "summary", "seed", "expected"):
         del found[aside], usual[aside]
     tree = top | _differing(found, usual)
+    if "batch_size" in tree or "accumulation" in tree.get("engine", {}):  # which the rate would follow
+        tree.setdefault("optimizer", {})["learning_rate"] = recipe.optimizer.learning_rate
     lines = "".join(f"# {line}\n" for line in comment.splitlines())
     text = yaml.dump(tree, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=100)
     files.write_text(path, lines + text)

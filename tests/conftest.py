@@ -11,6 +11,8 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as in a shell's backgro
 
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+if not pathlib.Path("/dev/nvidiactl").exists():  # else JAX looks for a TPU first, as its compiler is installed
+    os.environ.setdefault("JAX_PLATFORMS", "cpu")
 
 
 LONGEST = ("test_tutorials.py", "test_registry_exports.py")

@@ -18,4 +18,10 @@ def resnet8_cifar10():
         augmentation=Augmentation(translation=(0.1, 0.1), flip=True),
         validation=0.02,
         expected=Expected(metric="accuracy", value=0.85),
+        space={
+            "optimizer.learning_rate": "log:1e-2..1",
+            "optimizer.weight_decay": "log:1e-4..1e-2",
+            "augmentation.cutout": "int:0..12:4",
+            "arguments.dropout": "float:0..0.4",
+        },
     )

@@ -18,6 +18,15 @@ def separable_cnn_fashion_mnist():
         augmentation=Augmentation(flip=True),
         validation=0.05,
         expected=Expected(metric="accuracy", value=0.915),
+        space={
+            "optimizer.learning_rate": "log:5e-4..5e-2",
+            "optimizer.weight_decay": "log:1e-3..1e-1",
+            "arguments.dropout": "float:0..0.4",
+            "arguments.filters.0": "choice:8,16,32",
+            "arguments.filters.length": "int:4..8",
+            "arguments.filters.6": "choice:64,96,128",
+            "arguments.filters.7": "choice:64,96,128",
+        },
     )
 
 

@@ -20,6 +20,12 @@ def autoencoder_mnist():
         optimizer=Optimizer(name="adam", learning_rate=2e-3, schedule="cosine", warmup=0.05),
         validation=0.05,
         expected=Expected(metric="relative_to_pca", value=0.5, at_least=False),
+        space={
+            "optimizer.learning_rate": "log:3e-4..3e-2",
+            "arguments.filters.0": "choice:8,16,32,48",
+            "arguments.filters.1": "choice:16,32,64,96",
+            "arguments.decoder": "choice:deconvolution,upsampling",
+        },
     )
 
 
@@ -36,6 +42,13 @@ def deep_autoencoder_mnist():
         optimizer=Optimizer(name="adam", learning_rate=2e-3, schedule="cosine", warmup=0.05),
         validation=0.05,
         expected=Expected(metric="relative_to_pca", value=0.35, at_least=False),
+        space={
+            "optimizer.learning_rate": "log:3e-4..3e-2",
+            "arguments.hidden.length": "int:1..3",
+            "arguments.hidden.0": "int:250..1000:250",
+            "arguments.hidden.1": "int:125..500:125",
+            "arguments.hidden.2": "int:50..250:50",
+        },
     )
 
 

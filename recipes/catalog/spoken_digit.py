@@ -19,4 +19,10 @@ def ds_cnn_spoken_digit():
         augmentation=Augmentation(translation=(0.2, 0.1), zoom=(0.2, 0.1), erasing=0.5, equalization=0.3),
         label_smoothing=0.1,
         expected=Expected(metric="accuracy", value=0.80),
+        space={
+            "optimizer.learning_rate": "log:3e-4..3e-2",
+            "optimizer.weight_decay": "log:1e-3..1e-1",
+            "augmentation.equalization": "float:0..0.6",
+            "label_smoothing": "float:0..0.2",
+        },
     )

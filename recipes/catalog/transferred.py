@@ -5,7 +5,7 @@ difference on the test split as `fine_tuning_gain`.
 """
 
 from recipes.learning import Masking, Pretraining
-from recipes.recipe import Augmentation, Expected, Features, Optimizer, Recipe
+from recipes.recipe import Expected, Features, Optimizer, Recipe
 from recipes.registry import recipe
 from recipes.transfer import Transfer
 
@@ -22,25 +22,24 @@ def lenet5_digits_from_mnist():
         batch_size=16,
         optimizer=Optimizer(name="adam", learning_rate=1e-3, schedule="cosine", warmup=0.05),
         transfer=Transfer(source="lenet5_mnist", rate_decay=1.3, compare=True),
-        expected=Expected(metric="fine_tuning_gain", value=0.0),
+        expected=Expected(metric="fine_tuning_gain", value=0.02),
     )
 
 
 @recipe
-def separable_cnn_fashion_mnist_masked():
-    """A small separable network fills in hidden patches of Fashion-MNIST, then learns from 300 labels."""
+def separable_cnn_mnist_masked():
+    """A small separable network fills in hidden patches of MNIST, then learns the digits from 300 labels."""
     return Recipe(
         model="separable_cnn",
-        arguments={"filters": [32, 64, 64, 128], "stem_strides": 2},
-        data="fashion_mnist",
+        arguments={"filters": [32, 64, 64, 64], "stem_strides": 2},
+        data="mnist",
         examples=300,
         epochs=40,
         batch_size=32,
         optimizer=Optimizer(
             name="adamw", learning_rate=3e-3, schedule="cosine", warmup=0.1, weight_decay=0.02
         ),
-        pretraining=Pretraining(kind="masked", epochs=8, masking=Masking(ratio=0.6, patch_size=4)),
+        pretraining=Pretraining(kind="masked", epochs=6, masking=Masking(ratio=0.75, patch_size=4, width=32)),
         transfer=Transfer(compare=True),
-        augmentation=Augmentation(flip=True),
-        expected=Expected(metric="fine_tuning_gain", value=0.0),
+        expected=Expected(metric="fine_tuning_gain", value=0.03),
     )

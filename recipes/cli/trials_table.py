@@ -73,12 +73,13 @@ def _line(search, record):
 def _table(search):
     """The newest trials, and the best before them."""
     from rich import box
+    from rich.console import Group
     from rich.table import Table
     from rich.text import Text
 
     records = search.records()
     best, ended = _best(search, records), sum(r.status != "running" for r in records)
-    table = Table(box=box.SIMPLE_HEAD, title=f"{_headline(search)}: {ended} ended", title_justify="left")
+    table = Table(box=box.SIMPLE_HEAD)
     for column in ("trial", "epochs", *(o.name for o in search.objectives), "s"):
         table.add_column(column, justify="right")
     for name in search.space.dimensions:
@@ -88,7 +89,7 @@ def _table(search):
         cells = _cells(search, record)
         style = "green" if record is best else "red" if record.status == "failed" else ""
         table.add_row(*(Text(cell) for cell in cells), style=style)
-    return table
+    return Group(Text(f"{_headline(search)}: {ended} ended"), table)
 
 
 def _cells(search, record):
@@ -100,7 +101,8 @@ def _cells(search, record):
         for o in search.objectives
     ]
     values = [str(record.values.get(name, "–")) for name in search.space.dimensions]
-    return [record.trial, done, *reached, f"{record.seconds:.0f}", *values]
+    seconds = "…" if record.status == "running" else f"{record.seconds:.0f}"
+    return [record.trial, done, *reached, seconds, *values]
 
 
 def _epochs(search, record):

@@ -68,6 +68,10 @@ def tune(
         _work(resume or out, recipe, values, seed, as_json)
         return
     search = _resumed(resume, trials) if resume else _begun(recipe, *given, trials, as_json)
+    if workers > 1 and "latency_ms" in search.settings.objectives:
+        output.say(
+            "trials that run side by side slow one another down, so latency_ms says less", "note: ", "yellow"
+        )
     try:
         with trials_table.watching(search, quiet=as_json):
             outcome = searching.proceed(search, workers)

@@ -10,11 +10,8 @@ import importlib.util
 import re
 import time
 
-import jax
 import msgspec
 import numpy as np
-from jax.experimental import topologies
-from jax.sharding import AbstractMesh, Mesh, NamedSharding, PartitionSpec
 
 from recipes import files
 from recipes.data.places import cache_folder
@@ -53,6 +50,9 @@ def lower_only(step, batch_size, chips):
     Raises:
         Exception: An operation of the step has no lowering for a TPU.
     """
+    import jax
+    from jax.sharding import AbstractMesh
+
     mesh = AbstractMesh((chips,), (AXIS,))
 
     def lower(function, arguments):
@@ -69,6 +69,9 @@ class Compiler:
     """
 
     def __init__(self, topology):
+        from jax.experimental import topologies
+        from jax.sharding import Mesh
+
         self.topology = topology
         # One chip is no whole host, which is what shapes are made of by default.
         options = {"chips_per_host_bounds": (1, 1, 1)} if topology.chips == 1 else {}
@@ -79,6 +82,9 @@ class Compiler:
     @functools.cached_property
     def limit_bytes(self):
         """What a program may use of a device's memory, found out by asking for too much."""
+        import jax
+        from jax.sharding import NamedSharding, PartitionSpec
+
         copied = NamedSharding(self.mesh, PartitionSpec())
         much = jax.ShapeDtypeStruct((_HUGE // 4,), np.float32, sharding=copied)
         try:
@@ -91,6 +97,8 @@ class Compiler:
 
     def facts(self, step, batch_size):
         """The `Facts` of a step with a global batch, and whether they had been found out before."""
+        import jax
+
         lowered = step.lowered_for(
             self.mesh, batch_size, lambda function, arguments: function.lower(*arguments)
         )

@@ -6,6 +6,7 @@ Planning asks for no example, so a set that recipes use need not be there.
 import re
 
 import msgspec
+import numpy as np
 
 from recipes.data import prepared
 from recipes.data.known import DATASETS
@@ -28,6 +29,7 @@ _CLASSES = {  # in the order of their numbers
     "photographs": ("photograph",),
     "spoken_digit": _DIGITS,
 }
+_SHARES = {"ecg5000": (2919, 2081)}  # beats of each class, where the classes are far from equal
 _BANDS = {"log_mel": (49, 20, 1), "mfcc": (49, 10, 1)}  # as `recipes.data.speech` computes them
 
 
@@ -41,6 +43,7 @@ class Described(msgspec.Struct, frozen=True, kw_only=True):
         train: Examples in the training split, validation included.
         test: Examples in the test split.
         per_pixel: Whether each pixel has a class.
+        shares: By class, in proportion; of about the same size by default.
     """
 
     name: str
@@ -49,6 +52,7 @@ class Described(msgspec.Struct, frozen=True, kw_only=True):
     train: int
     test: int
     per_pixel: bool
+    shares: tuple[float, ...] = ()
 
     def arrays(self):
         """A `recipes.data.prepared.Prepared` of these facts; all examples are zeros and take no memory."""
@@ -56,12 +60,12 @@ class Described(msgspec.Struct, frozen=True, kw_only=True):
         return prepared.Prepared(self.name, *splits, self.classes, "facts alone")
 
     def _split(self, count):
-        import numpy as np
-
         x = np.broadcast_to(np.float32(0), (count, *self.shape))
         if self.per_pixel:
             return prepared.Split(x, np.broadcast_to(np.uint8(0), (count, *self.shape[:2])))
-        return prepared.Split(x, np.arange(count, dtype=np.int32) % len(self.classes))
+        bounds = np.cumsum(self.shares or (1,) * len(self.classes))
+        places = (np.arange(count) + 0.5) / count * bounds[-1]
+        return prepared.Split(x, np.searchsorted(bounds, places).astype(np.int32))
 
 
 def describe(recipe, progress=None):
@@ -81,6 +85,9 @@ def describe(recipe, progress=None):
         train=len(data.train.y),
         test=len(data.test.y),
         per_pixel=data.per_pixel,
+        shares=()
+        if data.per_pixel
+        else tuple(np.bincount(data.train.y, minlength=len(data.classes)).tolist()),
     )
 
 
@@ -95,6 +102,7 @@ def _known(facts, features):
         train=train,
         test=test,
         per_pixel=facts.name.endswith("_canvas"),
+        shares=_SHARES.get(facts.name, ()),
     )
 
 

@@ -8,10 +8,8 @@ import dataclasses
 import random
 from typing import Any
 
-import jax
 import msgspec
 import numpy as np
-from jax.sharding import NamedSharding, PartitionSpec
 
 from recipes import pipeline, registry, rundir, tasks
 from recipes.training import compressing, engine, fit, regularization, teaching, transfer
@@ -55,8 +53,10 @@ class Step:
     @property
     def state_bytes(self):
         """Bytes of all variables."""
+        from keras.backend import standardize_dtype
+
         return sum(
-            int(np.prod(variable.shape)) * jax.numpy.dtype(variable.dtype).itemsize
+            int(np.prod(variable.shape)) * np.dtype(standardize_dtype(variable.dtype)).itemsize
             for group in self.variables
             for variable in group
         )
@@ -69,6 +69,9 @@ class Step:
             batch_size: The global one, a multiple of the number of devices.
             lower: Called with the function and a tuple of arguments, all shapes.
         """
+        import jax
+        from jax.sharding import NamedSharding, PartitionSpec
+
         copied, spread = (NamedSharding(mesh, PartitionSpec(*axes)) for axes in ((), (AXIS,)))
         state = tuple([_shape(v.shape, v.dtype, copied) for v in group] for group in self.variables)
         x = _shape((batch_size, *self.shape), "float32", spread)
@@ -126,4 +129,6 @@ def _teacher(recipe, data):
 
 
 def _shape(shape, dtype, sharding):
+    import jax
+
     return jax.ShapeDtypeStruct(shape, dtype, sharding=sharding)

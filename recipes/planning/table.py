@@ -163,7 +163,7 @@ def _line(row):
         f"{float(row['flops']):.3g}" if fits else "–",
         bytes_text(float(row["bytes_moved"])) if fits else "–",
         _exchanges(row["collectives"]) if fits else "–",
-        f"{float(row['seconds']) * 1e6:.3g} µs, {row['bound']}" if fits else "–",
+        f"{float(row['seconds']) * 1e3:.3g} ms, {row['bound']}" if fits else "–",
         f"{float(row['images_per_second']):,.0f}" if fits else "–",
         _largest(row),
         f"{float(row['compile_seconds']):.0f} s",

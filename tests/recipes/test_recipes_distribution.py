@@ -14,7 +14,7 @@ from recipes.training import distribution
 
 # Shares of two sizes, clipped gradients, a penalty: all that a mean over devices would get wrong.
 VALUES = {
-    "epochs": 3,
+    "epochs": 2,
     "batch_size": 257,
     "augmentation.translation": (0, 0),
     "optimizer.clip_norm": 0.5,
@@ -53,16 +53,12 @@ def train(name, strategy, stop=None, **more):
 
 train("one", "gpu" if backend == "tensorflow" and tf.config.get_visible_devices("GPU") else "cpu")
 train("several", "mirrored")
-train("stopped", "mirrored", stop="epoch 2/")
+train("stopped", "mirrored", stop="epoch 1/")
 if backend == "tensorflow":
     normalised = {"model": "lenet5_modern", "epochs": 1, "optimizer.name": "sgd", "optimizer.warmup": 0}
     values |= normalised
     train("normalised", "cpu")
     train("normalised-several", "mirrored")
-else:
-    values["augmentation.translation"] = (0.1, 0.1)
-    train("shifted", "cpu")
-    train("shifted-several", "mirrored")
 """
 
 
@@ -82,7 +78,7 @@ def sharded(tmp_path_factory, process):
         "JAX_DISABLE_MOST_OPTIMIZATIONS": "1",
         "XLA_FLAGS": "--xla_force_host_platform_device_count=2",
     }
-    values = VALUES | {"batch_size": 256, "epochs": 2}
+    values = VALUES | {"batch_size": 256, "augmentation.translation": (0.1, 0.1)}
     return trained(tmp_path_factory.mktemp("sharded"), process, values, **environment)
 
 
@@ -139,14 +135,11 @@ def test_batch_normalisation_takes_the_statistics_of_the_whole_batch(mirrored):
 
 
 def test_jax_on_two_devices_learns_what_one_learns(sharded):
+    """Random changes of the images too: they are drawn for the whole batch."""
     assert_alike(sharded / "one", sharded / "several", 1e-4)
     assert (sharded / "stopped" / "history.csv").read_text() == (
         sharded / "several" / "history.csv"
     ).read_text()
-
-
-def test_jax_draws_random_changes_for_the_whole_batch(sharded):
-    assert_alike(sharded / "shifted", sharded / "shifted-several", 1e-4)
 
 
 @settings(deadline=None, max_examples=60)

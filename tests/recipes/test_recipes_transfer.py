@@ -195,11 +195,11 @@ def gradual(source, tmp_path_factory):
     values = {
         "transfer.unfreeze_every": 1,
         "transfer.rate_decay": 1.5,
-        "transfer.freeze": ["c1*"],
-        "epochs": 4,
+        "transfer.freeze": ["c1*", "c3*"],
+        "epochs": 3,
     }
     run = tuned(source, tmp_path_factory.mktemp("gradual") / "run", **values)
-    return run, [weights(source.model()), *(weights(pipeline.pause(run, n)) for n in (1, 2, 3, 4))]
+    return run, [weights(source.model()), *(weights(pipeline.pause(run, n)) for n in (1, 2, 3))]
 
 
 def test_layers_are_learnt_one_group_more_an_epoch(gradual):

@@ -18,7 +18,7 @@ _current = [Single("cpu", "")]
 
 
 def take(name="auto"):
-    """The strategy called `name`, which training in this process uses from now on.
+    """The strategy called `name`, which is the current one from now on; a run that names another takes that.
 
     Taken twice, it is the same one. `auto` takes what there is: several workers where the environment names
     them, else a TPU, else all GPUs, else the processor, with the devices that the backend was told to see.
