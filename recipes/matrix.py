@@ -209,7 +209,9 @@ def _number(text, pattern):
 def _cell(row):
     from recipes.cli.output import bytes_text
 
-    if row is None or not row["bytes"]:
+    if row is None:
+        return "–"
+    if not row["bytes"]:
         return "refused"
     mark = "" if row["result"] == PASSES else " **fails**"
     return f"{bytes_text(int(row['bytes']))} ({row['rms_error']}){mark}"

@@ -137,6 +137,9 @@ def document(rows):
         hosts = f"{done[0]['hosts']} hosts" if done and done[0]["hosts"] != "1" else "one host"
         lines += ["", f"## `{topology}`, {hosts}", "", *_table(done)]
         lines += [f"- `{row['recipe']}`: {row['result']}" for row in own if row not in done]
+    there = {_key(row) for row in rows}
+    missing = [f"`{name}` on `{topology}`" for name, topology in wanted() if (name, topology) not in there]
+    lines += ["", f"Not compiled yet: {', '.join(missing)}."] if missing else []
     packages = {(row["jax"], row["libtpu"]) for row in rows if row["libtpu"]}
     made_by = "; ".join(f"JAX {jax}, libtpu {libtpu}" for jax, libtpu in sorted(packages))
     return "\n".join([*lines, "", f"Compiled by {made_by}." if made_by else ""]).rstrip() + "\n"
