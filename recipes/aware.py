@@ -4,8 +4,6 @@ python -m recipes.aware OUT RUN…    fine-tune finished runs under OUT, and tak
 python -m recipes.aware             write the page from the table
 """
 
-import csv
-import io
 import pathlib
 import shutil
 import sys
@@ -45,10 +43,7 @@ distance, and how often both choose the same class.
 
 def read():
     """The rows of the shipped table, dicts of text; empty where there is none."""
-    if not FILE.exists():
-        return []
-    with open(FILE, newline="", encoding="utf-8") as lines:
-        return list(csv.DictReader(lines))
+    return files.read_csv(FILE)
 
 
 def begin(finished, folder):
@@ -99,11 +94,7 @@ def _simulation(run, precision, progress):
 def take_over(row):
     """Put a row into the table, in the place of the recipe's last one."""
     rows = {known["recipe"]: known for known in read()} | {row["recipe"]: row}
-    buffer = io.StringIO()
-    writer = csv.DictWriter(buffer, COLUMNS, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows[name] for name in sorted(rows))
-    files.write_text(FILE, buffer.getvalue())
+    files.write_csv(FILE, (rows[name] for name in sorted(rows)), COLUMNS)
 
 
 def page():

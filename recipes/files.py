@@ -1,6 +1,8 @@
 """Files written whole: to a temporary name, then renamed, so that a kill leaves the old file intact."""
 
 import contextlib
+import csv
+import io
 import json
 import os
 import pathlib
@@ -37,3 +39,21 @@ def write_text(path, text):
 def write_json(path, content):
     """Write `content` to `path` as indented JSON, whole."""
     write_text(path, json.dumps(content, indent=1, ensure_ascii=False) + "\n")
+
+
+def read_csv(path):
+    """The rows of a table, dicts of text; empty where there is no file."""
+    path = pathlib.Path(path)
+    if not path.is_file():
+        return []
+    with path.open(newline="", encoding="utf-8") as lines:
+        return list(csv.DictReader(lines))
+
+
+def write_csv(path, rows, columns=None):
+    """Write `rows`, dicts, to `path`, whole; the columns are those of the first row by default."""
+    rows, buffer = list(rows), io.StringIO()
+    writer = csv.DictWriter(buffer, columns or rows[0].keys(), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    write_text(path, buffer.getvalue())

@@ -8,8 +8,6 @@ alone, with random weights; it passes where the file agrees with Keras within th
 """
 
 import argparse
-import csv
-import io
 import pathlib
 import re
 import sys
@@ -64,10 +62,7 @@ def _row(name, precision, result):
 
 def read():
     """The rows of `layers.csv`, dicts of texts."""
-    if not PATH.is_file():
-        return []
-    with PATH.open(encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file))
+    return files.read_csv(PATH)
 
 
 def write(rows):
@@ -75,11 +70,7 @@ def write(rows):
     from recipes.layer_catalog import NAMES
 
     rows = sorted(rows, key=lambda row: NAMES.index(row["layer"]))
-    text = io.StringIO()
-    writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    files.write_text(PATH, text.getvalue())
+    files.write_csv(PATH, rows, COLUMNS)
     files.write_text(DOCUMENT, document(rows))
 
 

@@ -10,8 +10,6 @@ with batch statistics that belong to the images; what a trained network loses is
 """
 
 import argparse
-import csv
-import io
 import json
 import pathlib
 import subprocess
@@ -136,20 +134,13 @@ def in_child(name, limit):
 
 def read():
     """The rows of `matrix.csv`, dicts of texts."""
-    if not PATH.is_file():
-        return []
-    with PATH.open(encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file))
+    return files.read_csv(PATH)
 
 
 def write(rows):
     """Write `matrix.csv` and `docs/matrix.md`, sorted by architecture."""
     rows = sorted(rows, key=lambda row: (row["architecture"].startswith(ADOPTED), row["architecture"]))
-    text = io.StringIO()
-    writer = csv.DictWriter(text, COLUMNS, lineterminator="\n", restval="")
-    writer.writeheader()
-    writer.writerows(rows)
-    files.write_text(PATH, text.getvalue())
+    files.write_csv(PATH, rows, COLUMNS)
     files.write_text(DOCUMENT, document(read()))
 
 

@@ -4,8 +4,6 @@ python -m recipes.measures    write the page from the table; `python -m recipes.
 """
 
 import collections
-import csv
-import io
 import pathlib
 import statistics
 
@@ -24,10 +22,7 @@ code. What is compared with (principal components, filters, codecs) is measured 
 
 def read():
     """The rows of the shipped table, dicts of text; empty where there is none."""
-    if not FILE.exists():
-        return []
-    with open(FILE, newline="", encoding="utf-8") as lines:
-        return list(csv.DictReader(lines))
+    return files.read_csv(FILE)
 
 
 def take_over(groups):
@@ -35,11 +30,8 @@ def take_over(groups):
     rows = [row for row in read() if row["recipe"] not in groups]
     for runs in groups.values():
         rows += _rows(runs)
-    buffer = io.StringIO()
-    writer = csv.DictWriter(buffer, COLUMNS, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(sorted(rows, key=lambda row: row["recipe"]))  # metrics stay in the task's order
-    files.write_text(FILE, buffer.getvalue())
+    rows.sort(key=lambda row: row["recipe"])  # metrics stay in the task's order
+    files.write_csv(FILE, rows, COLUMNS)
 
 
 def _rows(runs):

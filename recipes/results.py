@@ -4,7 +4,6 @@ python -m recipes.results RUN…    take the runs' figures over into the table
 """
 
 import collections
-import csv
 import pathlib
 import statistics
 import sys
@@ -40,10 +39,7 @@ COLUMNS = (
 
 def read():
     """The rows of the shipped table, dicts of text; empty where there is none."""
-    if not FILE.exists():
-        return []
-    with open(FILE, newline="", encoding="utf-8") as lines:
-        return list(csv.DictReader(lines))
+    return files.read_csv(FILE)
 
 
 def sentence(row):
@@ -68,7 +64,7 @@ def gather(paths):
         groups[run.recipe.name].append(run)
     rows = {row["recipe"]: row for row in read()}
     rows |= {name: _row(sorted(runs, key=lambda r: r.recipe.seed)) for name, runs in groups.items()}
-    files.write_text(FILE, _text([rows[name] for name in sorted(rows)]))
+    files.write_csv(FILE, (rows[name] for name in sorted(rows)), COLUMNS)
     measures.take_over(groups)
 
 
@@ -142,16 +138,6 @@ def _mean(values):
 
 def _short(value):
     return f"{value:.5g}"
-
-
-def _text(rows):
-    import io
-
-    buffer = io.StringIO()
-    writer = csv.DictWriter(buffer, COLUMNS, lineterminator="\n", restval="")
-    writer.writeheader()
-    writer.writerows(rows)
-    return buffer.getvalue()
 
 
 if __name__ == "__main__":

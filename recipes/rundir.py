@@ -76,13 +76,8 @@ class Run:
 
     def history(self):
         """One dict an epoch, as written."""
-        import csv
-
-        file = self.path / "history.csv"
-        if not file.exists():
-            return []
-        with open(file, newline="", encoding="utf-8") as lines:
-            return [{k: float(v) for k, v in row.items()} for row in csv.DictReader(lines)]
+        rows = files.read_csv(self.path / "history.csv")
+        return [{k: float(v) for k, v in row.items()} for row in rows]
 
 
 def create(path, recipe):

@@ -4,9 +4,7 @@ python -m recipes.transfer_curve OUT RUN…    fine-tune the sources' runs under
 python -m recipes.transfer_curve             write the page and its picture from the table
 """
 
-import csv
 import dataclasses
-import io
 import pathlib
 import statistics
 import sys
@@ -51,10 +49,7 @@ PAIRS = (
 
 def read():
     """The rows of the shipped table, dicts of text; empty where there is none."""
-    if not FILE.exists():
-        return []
-    with open(FILE, newline="", encoding="utf-8") as lines:
-        return list(csv.DictReader(lines))
+    return files.read_csv(FILE)
 
 
 def measure(pair, source, examples, seed, out, progress=None):
@@ -101,11 +96,7 @@ def _recipe(pair, source, examples, seed):
 def take_over(row):
     """Put a row into the table, in the place of the last one of the same network, examples and seed."""
     rows = {_key(known): known for known in read()} | {_key(row): {k: str(v) for k, v in row.items()}}
-    buffer = io.StringIO()
-    writer = csv.DictWriter(buffer, COLUMNS, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows[key] for key in sorted(rows))
-    files.write_text(FILE, buffer.getvalue())
+    files.write_csv(FILE, (rows[key] for key in sorted(rows)), COLUMNS)
 
 
 def _key(row):

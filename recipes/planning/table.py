@@ -9,8 +9,6 @@ largest batch is looked for where the training split is small, as large batches 
 """
 
 import argparse
-import csv
-import io
 import pathlib
 
 from recipes import files, registry
@@ -69,21 +67,14 @@ def wanted():
 
 def read():
     """The rows, dicts of text; empty where there is no table."""
-    if not PATH.is_file():
-        return []
-    with PATH.open(encoding="utf-8", newline="") as lines:
-        return list(csv.DictReader(lines))
+    return files.read_csv(PATH)
 
 
 def write(row):
     """Put a row into the table, in the place of the one for the same recipe and topology, and write the page."""
     rows = [other for other in read() if _key(other) != _key(row)] + [row]
     rows.sort(key=lambda each: (each["topology"] != TOPOLOGY, each["recipe"]))
-    buffer = io.StringIO()
-    writer = csv.DictWriter(buffer, COLUMNS, lineterminator="\n", restval="")
-    writer.writeheader()
-    writer.writerows(rows)
-    files.write_text(PATH, buffer.getvalue())
+    files.write_csv(PATH, rows, COLUMNS)
     files.write_text(DOCUMENT, document(read()))
 
 

@@ -1,7 +1,5 @@
 """Training one recipe, epoch by epoch, so that a killed run can go on as if nothing had happened."""
 
-import csv
-import io
 import math
 import random
 
@@ -91,9 +89,9 @@ def fit(recipe, model, data, seed, folder, progress=None, teaching=None, until=N
     if epoch < last and not stopping.due(history, patience):
         for _ in range(epoch):  # Keras shuffles the batches with Python's generator, once an epoch
             random.shuffle(list(range(steps)))
-        batches = engine.batches(
-            recipe.engine, train, size, shuffle=seed, epoch=epoch, conditional=conditional, part=taken.part
-        )
+        options = {"conditional": conditional, "part": taken.part}
+        batches = engine.batches(recipe.engine, train, size, shuffle=seed, epoch=epoch, **options)
+        held_out = feeding.Batches(validation, 256, binarize=recipe.features.binarize, **options)
         with (
             taken.training(trainee, size),
             engine.applied(recipe, model, trainee, batches, progress) as averaging,
@@ -103,25 +101,17 @@ def fit(recipe, model, data, seed, folder, progress=None, teaching=None, until=N
             ) as compressors,
             transfer.applied(recipe, model, trainee) as stages,
         ):
+            watchers = [
+                *diagnostics.callbacks(context, trainee, steps, folder, progress),
+                _Keeper(folder, variables, history, patience),
+                *([_Reporter(recipe, progress)] if progress else []),
+            ]
             trainee.fit(
                 batches,
-                validation_data=feeding.Batches(
-                    validation,
-                    256,
-                    binarize=recipe.features.binarize,
-                    conditional=conditional,
-                    part=taken.part,
-                ),
+                validation_data=held_out,
                 initial_epoch=epoch,
                 epochs=last,
-                callbacks=[
-                    *averaging,
-                    *compressors,
-                    *stages,
-                    *diagnostics.callbacks(context, trainee, steps, folder, progress),
-                    _Keeper(folder, variables, history, patience),
-                    *([_Reporter(recipe, progress)] if progress else []),
-                ],
+                callbacks=[*averaging, *compressors, *stages, *watchers],
                 verbose=0,
             )
     compressing.settle(recipe, model)
@@ -150,7 +140,7 @@ class _Keeper(keras.callbacks.Callback):
                 f"{row.get('val_loss')}); {kept}. Lower optimizer.learning_rate or set optimizer.clip_norm=1"
             )
         self.history.append(row)
-        files.write_text(self.folder / "history.csv", as_csv(self.history))
+        files.write_csv(self.folder / "history.csv", self.history)
         best = stopping.best_epoch(self.history) if self.patience else None
         checkpoints.save(self.folder / "checkpoints", epoch + 1, self.variables, self.history, best)
         if stopping.due(self.history, self.patience):
@@ -179,12 +169,3 @@ class _Reporter(keras.callbacks.Callback):
         steps = self.params["steps"]
         self.progress("training", (epoch + 1) * steps, self.epochs * steps)
         self.progress(f"epoch {epoch + 1}/{self.epochs}: {values}", 0, 0)
-
-
-def as_csv(rows):
-    """Rows, dicts with the same keys, as CSV text."""
-    buffer = io.StringIO()
-    writer = csv.DictWriter(buffer, rows[0].keys(), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return buffer.getvalue()

@@ -6,7 +6,6 @@ import pathlib
 import msgspec
 
 from recipes import files, yaml_recipes
-from recipes.training.fit import as_csv
 from recipes.tuning import pareto, tunability
 
 
@@ -71,14 +70,13 @@ def _best(records, objective, kept):
 def _write(outcome, done, whole):
     search, path = outcome.search, outcome.search.path
     if outcome.records:
-        files.write_text(path / "trials.csv", as_csv([_row(search, record) for record in outcome.records]))
+        files.write_csv(path / "trials.csv", (_row(search, record) for record in outcome.records))
     if outcome.front:
-        rows = [_row(search, record) for record in outcome.front]
-        files.write_text(path / "front.csv", as_csv(rows))
+        files.write_csv(path / "front.csv", (_row(search, record) for record in outcome.front))
         files.write_json(path / "front.json", msgspec.to_builtins(outcome.front))
         pareto.draw(path / "front.png", whole, outcome.front, search.objectives, outcome.default)
     if outcome.gains:
-        files.write_text(path / "tunability.csv", as_csv([_worth(gain) for gain in outcome.gains]))
+        files.write_csv(path / "tunability.csv", map(_worth, outcome.gains))
         tunability.draw(path / "tunability.png", outcome.gains, search.objectives)
         tunability.draw_curves(path / "curves.png", search, outcome.gains, done)
     if outcome.best:
