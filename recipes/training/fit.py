@@ -107,8 +107,8 @@ def fit(recipe, model, data, seed, folder, progress=None, teaching=None, until=N
                 *([_Reporter(recipe, progress)] if progress else []),
             ]
             trainee.fit(
-                batches,
-                validation_data=held_out,
+                engine.fed(batches),
+                validation_data=engine.fed(held_out),
                 initial_epoch=epoch,
                 epochs=last,
                 callbacks=[*averaging, *compressors, *stages, *watchers],

@@ -1,13 +1,19 @@
 """From arrays to batches: order, values, and the random changes made to them."""
 
+import random
+
+import keras
 import numpy as np
 import pytest
+import tensorflow as tf
+from keras.src.backend.tensorflow.trainer import TFEpochIterator
 
 from recipes.data import augmentation, feeding
 from recipes.data.prepared import Split
 from recipes.recipe import Augmentation
 from recipes.registry import get
 from recipes.tasks import Context
+from recipes.training import engine
 
 
 @pytest.fixture
@@ -139,3 +145,31 @@ def test_random_equalization_is_a_parabola_over_frequency():
     assert coefficients.std(axis=1) == pytest.approx([0.3, 0.3], rel=0.1)
     assert abs(np.corrcoef(coefficients)[0, 1]) < 0.15
     np.testing.assert_array_equal(layer(spectrograms + 1, training=False), spectrograms + 1)
+
+
+@pytest.mark.parametrize("kind", ["uint8", "float32", "conditional"])
+@pytest.mark.parametrize("shuffle", [None, 3])
+def test_tensorflow_makes_the_very_batches_that_keras_takes_from_python(kind, shuffle):
+    rng = np.random.default_rng(0)
+    x = rng.integers(0, 256, (103, 3, 4, 2)).astype("float32" if kind == "float32" else "uint8")
+    subset = Split(x, rng.integers(0, 9, 103).astype("int64")).take(rng.permutation(103)[:90])
+    seen = []
+    for fed in (lambda batches: batches, engine.fed):
+        random.seed(5)
+        batches = fed(feeding.Batches(subset, 16, shuffle=shuffle, epoch=2, conditional=kind == "conditional"))
+        strategy = tf.distribute.get_strategy()
+        epochs = TFEpochIterator(x=batches, shuffle=shuffle is not None, distribute_strategy=strategy)
+        epochs.reset()
+        seen.append([keras.tree.map_structure(np.asarray, next(i)) for _ in range(3) for _, _, i in epochs])
+    keras.tree.assert_same_structure(*seen)
+    for usual, own in zip(*map(keras.tree.flatten, seen), strict=True):
+        assert usual.dtype == own.dtype
+        np.testing.assert_array_equal(usual, own)
+    assert len(seen[0]) == 3 * (5 if shuffle else 6)
+
+
+def test_batches_that_tensorflow_can_not_make_come_from_python(subset):
+    drawn = feeding.Batches(subset, 16, binarize=True)
+    shared = feeding.Batches(subset, 16, part=lambda size: slice(0, size // 2))
+    assert engine.fed(drawn) is drawn
+    assert engine.fed(shared) is shared

@@ -38,20 +38,22 @@ def edgezoo(*arguments):
 folder = pathlib.Path(sys.argv[1])
 settings = [p for s in ("epochs=2", "precisions=float32,int8") for p in ("--set", s)]
 done = [edgezoo("train", "lenet5_digits", "--out", str(folder / "host"), *settings, "--set", "engine.data=host")]
+from recipes.training.engine import memory, residence
+gathered, gatherer = [], residence._gatherer
+residence._gatherer = lambda: gathered.append(True) or gatherer()
 settings += ["--set", "engine.data=device", "--set", "precisions=float32"]
 done += [edgezoo("train", "lenet5_digits", "--out", str(folder / "device"), *settings)]
 done += [edgezoo("evaluate", str(folder / "host"), "--json")]
 done += [edgezoo("train", "lenet5_digits", "--out", str(folder / "other"), "--set", "features.image_size=20,20")]
 
 import jax, keras
-from recipes.training.engine import memory
 
 try:
     jax.numpy.zeros((2**47,), "uint8")
 except Exception as error:
     ran_out = memory.ran_out(error)
 loaded = {name.partition(".")[0] for name in sys.modules}
-facts = {"done": done, "backend": keras.backend.backend(), "ran_out": ran_out, "tensorflow": "tensorflow" in loaded}
+facts = {"done": done, "on_device": bool(gathered), "backend": keras.backend.backend(), "ran_out": ran_out, "tensorflow": "tensorflow" in loaded}
 (folder / "facts.json").write_text(json.dumps(facts))
 """
 )
@@ -106,7 +108,8 @@ def test_a_recipe_trains_and_is_scored_under_jax(there):
 
 
 def test_images_on_the_device_give_the_same_run(there):
-    folder, _, _, _ = there
+    folder, _, facts, _ = there
+    assert facts["on_device"]
     host, device = (rundir.open_run(folder / name) for name in ("host", "device"))
     assert host.history() == device.history()
     for one, other in zip(host.model().get_weights(), device.model().get_weights(), strict=True):

@@ -11,6 +11,8 @@ class Single:
         devices: What trains, in words, such as `2 GPUs`.
         replicas: Devices that share a batch.
         chief: Whether this process writes the run's directory.
+        part: Where several processes share a batch, a method from the number of its examples to the slice of
+            them that this one feeds; `None` where one feeds them all.
 
     Args:
         name: `cpu`, `gpu` or `tpu`.
@@ -19,7 +21,7 @@ class Single:
         scope: Makes a context within which the device is used; none where the backend uses it anyway.
     """
 
-    replicas, chief = 1, True
+    replicas, chief, part = 1, True, None
 
     def __init__(self, name, devices, exact=True, scope=contextlib.nullcontext):
         self.name, self.devices, self.exact, self._scope = name, devices, exact, scope
@@ -34,10 +36,6 @@ class Single:
     def building(self):
         """A context within which models are built and compiled."""
         return self._scope()
-
-    def part(self, size):
-        """Which of a batch's `size` examples this process feeds, as a slice."""
-        return slice(0, size)
 
     def training(self, trainee, batch_size):
         """A context within which `trainee.fit` trains on all devices, `batch_size` examples a step in all."""

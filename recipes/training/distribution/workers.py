@@ -95,6 +95,7 @@ class Workers(Replicas):
             )
 
     def part(self, size):
+        """Which of a batch's `size` examples this process feeds, as a slice."""
         here = len(self.strategy.extended.worker_devices)
         first = self.cluster.index * here
         return slice(first * size // self.replicas, (first + here) * size // self.replicas)
