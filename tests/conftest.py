@@ -13,6 +13,8 @@ os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 if not pathlib.Path("/dev/nvidiactl").exists():  # else JAX looks for a TPU first, as its compiler is installed
     os.environ.setdefault("JAX_PLATFORMS", "cpu")
+if "PYTEST_XDIST_WORKER" in os.environ:  # as many processes as processors: more threads wait for one another
+    os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
 
 
 LONGEST = ("test_tutorials.py", "test_registry_exports.py")
@@ -48,3 +50,17 @@ def real_data():
             )
 
     return need
+
+
+@pytest.fixture(scope="session")
+def jax_backend(tmp_path_factory):
+    """The environment of a process under JAX, whose programs are compiled in haste and kept for the next one."""
+    pytest.importorskip("jax")
+    return {
+        "KERAS_BACKEND": "jax",
+        "JAX_PLATFORMS": "cpu",
+        "JAX_DISABLE_MOST_OPTIMIZATIONS": "1",
+        "JAX_COMPILATION_CACHE_DIR": str(tmp_path_factory.mktemp("jax")),
+        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
+        "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "0",
+    }

@@ -339,13 +339,10 @@ assert max(len(np.unique(row)) for row in rows) <= 9
 """
 
 
-def test_jax_prunes_and_clusters_within_its_step(monkeypatch):
-    monkeypatch.setenv("KERAS_BACKEND", "jax")
-    monkeypatch.setenv("JAX_PLATFORMS", "cpu")
-    monkeypatch.setenv("PYTHONPATH", ":".join(sys.path))
-    if subprocess.run([sys.executable, "-c", "import jax"], check=False, capture_output=True).returncode:
-        pytest.skip("jax is not installed")
-    ended = subprocess.run([sys.executable, "-c", JAX], capture_output=True, text=True, check=False)
+def test_jax_prunes_and_clusters_within_its_step(jax_backend):
+    environment = os.environ | jax_backend | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    command = [sys.executable, "-c", JAX]
+    ended = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert ended.returncode == 0, ended.stderr
 
 

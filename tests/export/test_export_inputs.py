@@ -177,7 +177,7 @@ def test_a_layer_that_fails_is_quoted(chain):
         export.to_tflite(model)
 
 
-def test_on_another_backend_a_layer_of_the_script_itself_is_told_with_the_way_out():
+def test_on_another_backend_a_layer_of_the_script_itself_is_told_with_the_way_out(jax_backend):
     script = (
         "import keras, export\n"
         "class Own(keras.layers.Dense): pass\n"
@@ -186,12 +186,7 @@ def test_on_another_backend_a_layer_of_the_script_itself_is_told_with_the_way_ou
         "try: export.to_tflite(keras.Model(x, Own(1)(x)))\n"
         "except export.InvalidInput as error: print(error)"
     )
-    env = {
-        **os.environ,
-        "KERAS_BACKEND": "jax",
-        "JAX_PLATFORMS": "cpu",
-        "PYTHONPATH": os.pathsep.join(sys.path),
-    }
+    env = os.environ | jax_backend | {"PYTHONPATH": os.pathsep.join(sys.path)}
     run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False, env=env)
     assert run.stdout.startswith("True"), run.stderr
     assert "KERAS_BACKEND=tensorflow" in run.stdout, run.stderr

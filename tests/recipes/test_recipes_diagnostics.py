@@ -274,8 +274,8 @@ print(*[r.step for r in readings.read(run.path) if r.layer == "c1"])
 """
 
 
-def test_jax_does_not_notice_either(process, tmp_path):
-    child = process(tmp_path, command=("-c", JAX), KERAS_BACKEND="jax", JAX_PLATFORMS="cpu")
+def test_jax_does_not_notice_either(process, tmp_path, jax_backend):
+    child = process(tmp_path, command=("-c", JAX), **jax_backend)
     out, err = child.communicate()
     assert child.returncode == 0, err
     assert out.split() == ["0", "3"]

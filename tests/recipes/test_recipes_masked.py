@@ -165,7 +165,7 @@ def test_a_run_killed_in_either_part_comes_to_the_same_end(through, tmp_path):
     )
 
 
-def test_it_runs_under_jax(process, tmp_path):
+def test_it_runs_under_jax(process, tmp_path, jax_backend):
     """Both parts, with layers learnt one group after the other at their own rates."""
     path = tmp_path / "run"
     values = {
@@ -178,8 +178,7 @@ def test_it_runs_under_jax(process, tmp_path):
         "transfer.rate_decay": 2,
     }
     settings_ = [part for key, value in values.items() for part in ("--set", f"{key}={value}")]
-    backend = {"KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu", "JAX_DISABLE_MOST_OPTIMIZATIONS": "1"}
-    child = process("train", "lenet5_digits", "--out", path, *settings_, **backend)
+    child = process("train", "lenet5_digits", "--out", path, *settings_, **jax_backend)
     _, err = child.communicate(timeout=400)
     assert child.returncode == 0, err
     run = rundir.open_run(path)

@@ -12,7 +12,7 @@ from recipes import pipeline, registry, rundir
 from recipes.training import checkpoints
 
 # Dropout, batch normalisation and augmentation: everything random or moving there is to restore.
-VALUES = {"model": "lenet5_modern", "arguments.dropout": 0.2, "batch_size": 4, "epochs": 4}
+VALUES = {"model": "lenet5_modern", "arguments.dropout": 0.2, "batch_size": 8, "epochs": 4}
 SETTINGS = [part for key, value in VALUES.items() for part in ("--set", f"{key}={value}")]
 
 

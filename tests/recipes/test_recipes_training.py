@@ -1,8 +1,6 @@
 """The schedule, the compiled step, its batch normalisation, and what stops it."""
 
 import math
-import subprocess
-import sys
 
 import keras
 import numpy as np
@@ -166,20 +164,9 @@ def test_reconstruction_aims_at_the_augmented_image(tmp_path):
     assert float(loss) == pytest.approx(squares.mean(), rel=1e-5)
 
 
-def test_jax_trains_the_same_recipe(tmp_path, process):
-    if subprocess.run([sys.executable, "-c", "import jax"], check=False, capture_output=True).returncode:
-        pytest.skip("jax is not installed")
+def test_jax_trains_the_same_recipe(tmp_path, process, jax_backend):
     settings = ["--set", "epochs=1", "--set", "batch_size=128"]
-    child = process(
-        "train",
-        "lenet5_digits",
-        "--out",
-        tmp_path / "jax",
-        *settings,
-        KERAS_BACKEND="jax",
-        JAX_PLATFORMS="cpu",
-        JAX_DISABLE_MOST_OPTIMIZATIONS="1",  # compiling takes longer than the steps of one epoch
-    )
+    child = process("train", "lenet5_digits", "--out", tmp_path / "jax", *settings, **jax_backend)
     _, err = child.communicate(timeout=240)
     assert child.returncode == 0, err
     run = rundir.open_run(tmp_path / "jax")

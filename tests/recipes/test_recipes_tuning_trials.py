@@ -20,12 +20,12 @@ RATE = {"optimizer.learning_rate": "log:1e-4..1e38"}
 
 
 @pytest.fixture(scope="module")
-def jax(tmp_path_factory):
+def jax(jax_backend, tmp_path_factory):
     """The environment of a machine that has JAX and no TensorFlow, whose processes start sooner too."""
     folder = tmp_path_factory.mktemp("missing")
     (folder / "tensorflow.py").write_text("raise ImportError('not on this machine')\n")
     path = os.pathsep.join(filter(None, (str(folder), os.environ.get("PYTHONPATH"))))
-    return {"KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu", "PYTHONPATH": path}
+    return {**jax_backend, "PYTHONPATH": path}
 
 
 def a_search(path, texts, names=("accuracy",), **values):

@@ -60,7 +60,7 @@ facts = {"done": done, "on_device": bool(gathered), "backend": keras.backend.bac
 
 
 @pytest.fixture(scope="module")
-def there(tmp_path_factory):
+def there(tmp_path_factory, jax_backend):
     """What two trainings on a machine without TensorFlow left, with data that were prepared here."""
     folder = tmp_path_factory.mktemp("there")
     command = [
@@ -75,12 +75,8 @@ def there(tmp_path_factory):
     ]
     prepared = subprocess.run(command, check=True, capture_output=True, text=True)
     without = {k: v for k, v in os.environ.items() if k not in ("KERAS_BACKEND", "TFDS_DATA_DIR")}
-    environment = {
-        **without,
-        "EDGEZOO_CACHE": str(folder / "carried"),
-        "JAX_PLATFORMS": "cpu",
-        "JAX_DISABLE_MOST_OPTIMIZATIONS": "1",  # compiling takes longer than the steps
-    }
+    backend = {k: v for k, v in jax_backend.items() if k != "KERAS_BACKEND"}
+    environment = {**without, **backend, "EDGEZOO_CACHE": str(folder / "carried")}
     code = [sys.executable, "-c", THERE, folder]
     ended = subprocess.run(code, env=environment, check=False, capture_output=True, text=True)
     assert (folder / "facts.json").exists(), ended.stderr
@@ -142,9 +138,9 @@ print(keras.backend.backend(), result.metrics["accuracy"], *(f.metrics["accuracy
 """
 
 
-def test_a_run_is_exported_under_jax_through_tensorflow(there):
+def test_a_run_is_exported_under_jax_through_tensorflow(there, jax_backend):
     folder, _, _, _ = there
-    environment = {**os.environ, "KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu"}
+    environment = {**os.environ, **jax_backend}
     command = [sys.executable, "-c", EXPORT_UNDER_JAX, folder / "device"]
     ended = subprocess.run(command, env=environment, check=False, capture_output=True, text=True)
     assert ended.returncode == 0, ended.stderr

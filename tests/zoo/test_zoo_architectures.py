@@ -159,11 +159,11 @@ def test_training_lowers_the_loss(smallest):
     model = create_smallest(smallest.name)
     inputs = batch(model, n=8)
     targets, loss = targets_for(model, 8)
-    # Compiling a deep network takes longer than a dozen steps without.
+    # Compiling a deep network takes longer than a few steps without.
     model.compile(keras.optimizers.Adam(3e-3), loss, run_eagerly=True)
-    losses = [model.train_on_batch(inputs, targets) for _ in range(10)]
+    losses = [model.train_on_batch(inputs, targets) for _ in range(7)]
     assert np.isfinite(losses).all()
-    assert np.mean(losses[-3:]) < 0.97 * np.mean(losses[:3])
+    assert np.mean(losses[-2:]) < 0.98 * np.mean(losses[:2])
 
 
 @pytest.mark.parametrize("name", ["dilated_cnn", "ds_cnn", "lenet5", "resnet8", "separable_cnn"])

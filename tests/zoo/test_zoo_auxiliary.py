@@ -136,15 +136,13 @@ def test_trains():
 
 
 @pytest.mark.skipif(keras.backend.backend() == "jax", reason="the session itself runs under JAX")
-def test_trains_under_jax():
+def test_trains_under_jax(jax_backend):
     """Nothing that a traced step computed may be needed after it."""
-    pytest.importorskip("jax")
-    environment = {"KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu", "JAX_DISABLE_MOST_OPTIMIZATIONS": "1"}
     done = subprocess.run(
         [sys.executable, "-c", f"import zoo{BUILD}{TRAIN}"],
         check=False,
         cwd=pathlib.Path(zoo.__file__).parents[1],
-        env=os.environ | environment,
+        env=os.environ | jax_backend,
         capture_output=True,
         text=True,
     )

@@ -11,6 +11,8 @@ import pytest
 
 import zoo
 
+# JAX compiles a program for each shape of initial values, most of the time of this walk: those that Keras
+# itself draws come from NumPy in there.
 CODE = """
 import json, sys
 class NoTensorFlow:
@@ -41,24 +43,15 @@ report["modules"] = sorted({name.partition(".")[0] for name in sys.modules})
 print(json.dumps(report))
 """
 
-# JAX compiles a program for each shape of initial values, most of the time of this walk: those that Keras
-# itself draws come from NumPy in there, and what has to be compiled is not optimised.
-ENVIRONMENT = {
-    "KERAS_BACKEND": "jax",
-    "JAX_PLATFORMS": "cpu",
-    "JAX_DISABLE_MOST_OPTIMIZATIONS": "1",
-}
-
 
 @pytest.fixture(scope="module")
-def report(saved_models):
-    pytest.importorskip("jax")
+def report(saved_models, jax_backend):
     if keras.backend.backend() == "jax":
         pytest.skip("the session itself runs under JAX: its tests are this check")
     done = subprocess.run(
         [sys.executable, "-c", CODE, str(saved_models)],
         cwd=pathlib.Path(zoo.__file__).parents[1],
-        env=os.environ | ENVIRONMENT,
+        env=os.environ | jax_backend,
         capture_output=True,
         text=True,
     )

@@ -37,6 +37,7 @@ def alexnet(input_shape=(227, 227, 3), classes=1000, width=1.0, normalization="l
     width, dropout = arguments.multiplier(width, "width"), arguments.rate(dropout, "dropout")
     batch_norm = arguments.choice(normalization, "normalization", NORMALIZATIONS) == "batch"
     first, second, third, fifth, units = (scaled_width(n, width) for n in (96, 256, 384, 256, 4096))
+    classes = arguments.positive(classes, "classes")
     image = keras.Input(shape, name="image")
     x = conv_relu(
         image, first, 11, strides=4, padding="valid", batch_norm=batch_norm, name="block1"
@@ -49,7 +50,7 @@ def alexnet(input_shape=(227, 227, 3), classes=1000, width=1.0, normalization="l
     x = conv_relu(x, fifth, 3, batch_norm=batch_norm, name="block5")
     x = layers.Flatten(name="flatten")(layers.MaxPooling2D(3, strides=2, name="pool5")(x))
     x = dropped_hidden(x, units, dropout)
-    x = layers.Dense(arguments.positive(classes, "classes"), name="logits")(x)
+    x = layers.Dense(classes, name="logits")(x)
     return keras.Model(image, x, name="alexnet")
 
 

@@ -46,10 +46,10 @@ def mobilenet_v1(
     """
     width = arguments.multiplier(width, "width")
     stem_strides = arguments.pair(stem_strides, "stem_strides")
+    classes, dropout = arguments.positive(classes, "classes"), arguments.rate(dropout, "dropout")
     image = keras.Input(arguments.image_shape(input_shape), name="image")
     x = conv_bn_relu(image, scaled_width(STEM, width), 3, strides=stem_strides, name="stem")
     for i, (filters, strides) in enumerate(BLOCKS, start=1):
         filters = scaled_width(filters, width)
         x = separable_block(x, filters, strides=strides, blur=bool(blur), name=f"block{i}")
-    classes, dropout = arguments.positive(classes, "classes"), arguments.rate(dropout, "dropout")
     return keras.Model(image, pooled_logits(x, classes, dropout), name="mobilenet_v1")

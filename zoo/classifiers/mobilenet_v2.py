@@ -53,6 +53,7 @@ def mobilenet_v2(
     head = scaled_width(arguments.positive(head, "head"), max(1.0, width))
     stem = scaled_width(STEM, width)
     stem_strides = arguments.pair(stem_strides, "stem_strides")
+    classes, dropout = arguments.positive(classes, "classes"), arguments.rate(dropout, "dropout")
     image = keras.Input(arguments.image_shape(input_shape), name="image")
     x = conv_bn_act(image, stem, 3, strides=stem_strides, activation="relu6", name="stem")
     for i, (expansion, filters, blocks, strides) in enumerate(STAGES, start=1):
@@ -66,5 +67,4 @@ def mobilenet_v2(
                 name=f"stage{i}_block{j + 1}",
             )
     x = conv_bn_act(x, head, 1, activation="relu6", name="head")  # (n, h/32, w/32, head)
-    classes, dropout = arguments.positive(classes, "classes"), arguments.rate(dropout, "dropout")
     return keras.Model(image, pooled_logits(x, classes, dropout), name="mobilenet_v2")

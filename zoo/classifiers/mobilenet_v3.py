@@ -95,6 +95,7 @@ def mobilenet_v3(
     hard = "relu" if minimalistic else arguments.choice(activation, "activation", ACTIVATIONS)
     units = UNITS[size] if head is None else arguments.positive(head, "head")
     stem_strides = arguments.pair(stem_strides, "stem_strides")
+    classes, dropout = arguments.positive(classes, "classes"), arguments.rate(dropout, "dropout")
     image = keras.Input(arguments.image_shape(input_shape), name="image")
     x = conv_bn_act(image, scaled_width(STEM, width), 3, strides=stem_strides, activation=hard, name="stem")
     before = (STEM, *(block.filters for block in blocks))
@@ -107,8 +108,8 @@ def mobilenet_v3(
         x
     )
     x = layers.Activation(hard, name="head_act")(x)
-    x = layers.Dropout(arguments.rate(dropout, "dropout"), name="dropout")(x)
-    x = layers.Dense(arguments.positive(classes, "classes"), name="logits")(x)
+    x = layers.Dropout(dropout, name="dropout")(x)
+    x = layers.Dense(classes, name="logits")(x)
     return keras.Model(image, x, name="mobilenet_v3")
 
 

@@ -41,11 +41,11 @@ def resnet8(input_shape=(32, 32, 3), classes=10, filters=(16, 32, 64), dropout=0
     78,666 parameters at the defaults, batch-norm statistics included.
     """
     widths = arguments.positives(filters, "filters")
+    classes, dropout = arguments.positive(classes, "classes"), arguments.rate(dropout, "dropout")
     image = keras.Input(arguments.image_shape(input_shape), name="image")
     x = conv_bn_relu(image, widths[0], 3, bias=True, name="stem")
     for i, width in enumerate(widths):
         x = residual_block(x, width, strides=1 if i == 0 else 2, name=f"block{i + 1}")
-    classes, dropout = arguments.positive(classes, "classes"), arguments.rate(dropout, "dropout")
     return keras.Model(image, pooled_logits(x, classes, dropout), name="resnet8")
 
 
@@ -94,10 +94,10 @@ def resnet_small(
     arguments.choice(depth, "depth", SMALL_DEPTHS)
     width = arguments.multiplier(width, "width")
     kind = Residual(variant, projection=False, blur=bool(blur))
+    classes, dropout = arguments.positive(classes, "classes"), arguments.rate(dropout, "dropout")
     image = keras.Input(arguments.image_shape(input_shape), name="image")
     x = conv_bn_relu(image, scaled_width(16, width), 3, name="stem")  # (n, h, w, 16)
     x = _stages(x, 16, ((int(depth) - 2) // 6,) * 3, (1, 2, 2), width, kind)
-    classes, dropout = arguments.positive(classes, "classes"), arguments.rate(dropout, "dropout")
     return keras.Model(image, pooled_logits(x, classes, dropout), name="resnet_small")
 
 
@@ -136,13 +136,13 @@ def resnet(
     width = arguments.multiplier(width, "width")
     stem_strides = arguments.pair(stem_strides, "stem_strides")
     kind = Residual(variant, bottleneck=depth >= 50, blur=bool(blur))
+    classes, dropout = arguments.positive(classes, "classes"), arguments.rate(dropout, "dropout")
     image = keras.Input(arguments.image_shape(input_shape), name="image")
     x = conv_bn_relu(image, scaled_width(64, width), 7, strides=stem_strides, name="stem")
     if stem_pool:
         pooling = MaxBlurPool2D if blur else layers.MaxPooling2D
         x = pooling(3, 2, padding="same", name="stem_pool")(x)  # (n, h/4, w/4, 64)
     x = _stages(x, 64, BLOCKS[depth], (1, 2, 2, 2), width, kind)
-    classes, dropout = arguments.positive(classes, "classes"), arguments.rate(dropout, "dropout")
     return keras.Model(image, pooled_logits(x, classes, dropout), name="resnet")
 
 

@@ -37,6 +37,7 @@ def vgg16(input_shape=(224, 224, 3), classes=1000, width=1.0, batch_norm=False, 
             "which the five blocks halve to one. Enlarge the images, or take a smaller network."
         )
     width, dropout = arguments.multiplier(width, "width"), arguments.rate(dropout, "dropout")
+    classes = arguments.positive(classes, "classes")
     image = keras.Input(shape, name="image")
     x = image
     for i, (filters, convolutions) in enumerate(BLOCKS, start=1):
@@ -45,5 +46,5 @@ def vgg16(input_shape=(224, 224, 3), classes=1000, width=1.0, batch_norm=False, 
             x = conv_relu(x, scaled_width(filters, width), 3, batch_norm=batch_norm, name=name)
         x = layers.MaxPooling2D(2, name=f"pool{i}")(x)  # (n, h / 2^i, w / 2^i, filters)
     x = dropped_hidden(layers.Flatten(name="flatten")(x), scaled_width(UNITS, width), dropout)
-    x = layers.Dense(arguments.positive(classes, "classes"), name="logits")(x)
+    x = layers.Dense(classes, name="logits")(x)
     return keras.Model(image, x, name="vgg16")
