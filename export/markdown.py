@@ -76,7 +76,8 @@ def how(report):
             f"Latency: median of {times.runs} runs after {times.warmup} others,"
             f" {_threads(times.threads)} of {times.device}, LiteRT with XNNPACK. Memory: growth of"
             " a fresh process that loads and runs the file. Error: root mean square of the worst"
-            " output against the Keras model, in its standard deviations."
+            " output against the Keras model, in its standard deviations. Zipped: the size under zip's compression,"
+            " as in the package of an app."
         ),
     ]
     if report.calibration is not None:

@@ -6,15 +6,16 @@ import numpy as np
 
 from .contents import inspect, read
 from .errors import InvalidFile, InvalidInput, WorkerDied
+from .inference import Apart, Here
 from .process import JobFailed
-from .trying import try_out
+from .trying import made_here, try_out
 
 
 def load(tflite, threads=1):
     """Load a file for prediction.
 
-    A file that was not made in this process runs once in a child first, with zeros, so that one on which
-    LiteRT crashes is an error here too.
+    A file that was not made in this process runs in a child, at once with zeros and then whenever it is asked, so
+    that one on which LiteRT crashes is an error here.
 
     Args:
         tflite: The file's path, or its bytes.
@@ -39,8 +40,6 @@ class Predictor:
     """
 
     def __init__(self, content, threads=1):
-        from ai_edge_litert.interpreter import Interpreter
-
         self.contents = inspect(content)
         self.signatures = tuple(self.contents.signatures)
         _refuse_foreign(self.contents)
@@ -48,11 +47,7 @@ class Predictor:
             try_out(content)
         except (JobFailed, WorkerDied) as error:
             raise InvalidFile(f"LiteRT does not run the file: {error}. Convert the model again.") from error
-        try:
-            self._interpreter = Interpreter(model_content=content, num_threads=threads)
-            self._runners = {name: self._interpreter.get_signature_runner(name) for name in self.signatures}
-        except (RuntimeError, ValueError) as error:
-            raise InvalidFile(f"LiteRT can't load the file: {error}") from error
+        self._run = (Here if made_here(content) else Apart)(content, threads, self.signatures)
 
     def __call__(self, batch, signature=None):
         """Predict a batch, one sample at a time.
@@ -76,17 +71,8 @@ class Predictor:
         """Like a call, but a dict with the outputs as the file stores them."""
         described = self._signature(signature)
         arrays = self._arrays(batch, described)
-        runner = self._runners[signature or self.signatures[0]]
-        try:
-            rows = [
-                runner(**{name: array[i : i + 1] for name, array in arrays.items()})
-                for i in range(len(next(iter(arrays.values()))))
-            ]
-        except RuntimeError as error:
-            raise InvalidFile(f"LiteRT can't run the file: {error}") from error
-        return {
-            tensor.name: np.concatenate([row[tensor.name] for row in rows]) for tensor in described.outputs
-        }
+        outputs = self._run(signature or self.signatures[0], arrays)
+        return {tensor.name: outputs[tensor.name] for tensor in described.outputs}
 
     def _signature(self, name):
         if name is not None and name not in self.signatures:
@@ -154,6 +140,12 @@ def _refuse_foreign(contents):
         raise InvalidFile(
             f"The file needs operators that LiteRT does not have: {names}. Convert the model again"
             " with `export.to_tflite`, which says what to replace."
+        )
+    bare = [name for name, part in contents.signatures.items() if not (part.inputs and part.outputs)]
+    if bare:
+        raise InvalidFile(
+            f"Signature {', '.join(bare)} has no inputs, or no outputs: there is nothing to call. Convert the model"
+            " again."
         )
     open_batch = [
         tensor.name

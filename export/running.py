@@ -8,7 +8,7 @@ from .errors import ExportError, WorkerDied
 from .predictor import dequantise, quantise
 from .process import TIMEOUT, JobFailed, shared
 from .scratch import scratch_folder
-from .trying import try_out
+from .trying import trust, try_out
 
 
 def check_runs(content, model_name, precision, timeout=TIMEOUT):
@@ -28,7 +28,7 @@ def check_runs(content, model_name, precision, timeout=TIMEOUT):
             f" ({error}{_where(content, error, timeout)}). It is not handed over; choose another precision"
             " or replace the operator named here."
         ) from error
-    return content
+    return trust(content)
 
 
 def outputs(content, samples, timeout=TIMEOUT):

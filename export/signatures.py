@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from .awareness import twins_of
 from .contents import Signature, Tensor
 from .errors import InvalidInput
 from .full_precision import check_weights, full_precision
@@ -20,7 +21,7 @@ def named_models(model, signatures=None):
         InvalidInput: A value is not a built functional `keras.Model`, or a name can't be used.
     """
     if signatures is None:
-        signatures = {DEFAULT: model}
+        signatures = twins_of(model) or {DEFAULT: model}
     if not isinstance(signatures, Mapping) or not signatures:
         raise InvalidInput(
             f"signatures must be a mapping from names to keras.Model, not {signatures!r}. "

@@ -8,10 +8,12 @@ SLOWER = 1.05
 MATTERS = 0.03
 """Share of the time from which an operator is worth a remedy."""
 
+SPREAD = "No operator cuts its graph, and none takes most of the difference."
 NORMALISATION = (
     "normalise by batch statistics in the place of layer, group or response normalisation, which folds into the"
     " convolution"
 )
+ACTIVATION = "activate what a convolution, dense layer or addition gives, of which it becomes a part"
 COMPARISON = "leave the choice to the caller: end the model at the values that are compared"
 ADVICE = {
     "ADD": "leave out additions of what is far below a step of their sum, as an epsilon is; " + NORMALISATION,
@@ -27,6 +29,8 @@ ADVICE = {
     "LESS": COMPARISON,
     "LOG": NORMALISATION,
     "LOG_SOFTMAX": "end the model at its logits",
+    "RELU": ACTIVATION,
+    "RELU6": ACTIVATION,
     "RESIZE_NEAREST_NEIGHBOR": "enlarge bilinearly, or with a transposed convolution",
     "RSQRT": NORMALISATION,
     "SELECT": COMPARISON,
@@ -53,7 +57,7 @@ def slower(report):
         ratio = file.benchmark.median_ms / base.median_ms
         if file.precision != "float32" and ratio >= SLOWER:
             text = f"`{file.file}` is slower than `float32.tflite` on this machine, {ratio:.2f} times."
-            found.append(" ".join([text, *_reasons(file.benchmark, base, report.advice)]))
+            found.append(" ".join([text, *(list(_reasons(file.benchmark, base, report.advice)) or [SPREAD])]))
     return found
 
 
@@ -105,4 +109,6 @@ def _heaviest(times, base):
     added = {name: mine[name] - other.get(name, 0.0) for name in mine}
     lost = sum(mine.values()) - sum(other.values())
     worst = max(added, key=added.get, default=None)
-    return worst if worst is not None and lost > 0 and added[worst] >= lost / 2 else None
+    if worst is None or lost <= 0 or added[worst] < lost / 2 or mine[worst] < SLOWER * other.get(worst, 0.0):
+        return None
+    return worst

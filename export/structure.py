@@ -74,7 +74,8 @@ def _check_signature(model, signature):
     signature.signatureKey.decode()
     signature.inputs, signature.outputs = signature.inputs or [], signature.outputs or []
     for entry in [*signature.inputs, *signature.outputs]:
-        entry.name.decode()
+        if "\0" in entry.name.decode():
+            raise InvalidFile(f"A signature's tensor is called {entry.name!r}: the file is damaged.")
         _check_index(
             entry.tensorIndex, model.subgraphs[signature.subgraphIndex].tensors, "a signature's tensor"
         )

@@ -6,6 +6,7 @@ One conversion, in a child process, makes the float32 file; all other precisions
 import re
 
 from . import awareness, flatbuffer, quantization, subpixel
+from .contents import inspect
 from .errors import ExportError, WorkerDied
 from .precisions import CALIBRATED, DEFAULT_PRECISIONS, check_precisions
 from .process import TIMEOUT, JobFailed, shared
@@ -127,7 +128,7 @@ def check_calibration(parts, precisions, calibration):
 def float_conversion(model, parts, saved_model=None, timeout=TIMEOUT):
     """The float32 file of named models, converted in the child process."""
     if awareness.is_aware(model):
-        return check_runs(awareness.float_file(model), model.name, "float32", timeout)
+        return check_runs(awareness.float_file(model, tuple(parts)), model.name, "float32", timeout)
     with scratch_folder() as scratch:
         source = saved_model or to_saved_model(model, scratch / "saved_model", parts)
         output = scratch / "float32.tflite"
@@ -154,7 +155,8 @@ def derive(model, float_file, precision, calibration, timeout=TIMEOUT, options=N
         The file's bytes, and the `Quantization` of a precision that is calibrated, else None.
     """
     if awareness.makes({"": model}, precision):
-        return check_runs(awareness.integer_file(model), model.name, precision, timeout), None
+        content = awareness.integer_file(model, tuple(inspect(float_file).signatures))
+        return check_runs(content, model.name, precision, timeout), None
     options = quantization.merged(options)
     try:
         source = source_for(float_file, precision)

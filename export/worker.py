@@ -69,11 +69,10 @@ def run(request, stage):
 def predict(request, stage):
     """The outputs of a file, as it stores them, for samples that are as it takes them."""
     import numpy as np
-    from ai_edge_litert.interpreter import Interpreter
 
     samples, outputs = np.load(request["samples"]), {}
     stage("loading the file in LiteRT")
-    interpreter = Interpreter(model_path=request["file"])
+    interpreter = interpreter_of(request["file"], request.get("threads", 1), request.get("kept_as"))
     for signature, names in request["inputs"].items():
         runner = interpreter.get_signature_runner(signature)
         arrays = {name: samples[f"{signature}/{name}"] for name in names}
@@ -85,6 +84,21 @@ def predict(request, stage):
         for name in rows[0]:
             outputs[f"{signature}/{name}"] = np.concatenate([row[name] for row in rows])
     np.savez(request["output"], **outputs)
+
+
+def interpreter_of(file, threads, kept_as):
+    """A file in LiteRT. The last one that has a name to be kept as stays loaded."""
+    from ai_edge_litert.interpreter import Interpreter
+
+    if kept_as is None:
+        return Interpreter(model_path=file, num_threads=threads)
+    if kept_as not in _kept:
+        _kept.clear()
+        _kept[kept_as] = Interpreter(model_path=file, num_threads=threads)
+    return _kept[kept_as]
+
+
+_kept = {}
 
 
 def compare(request, stage):

@@ -26,18 +26,21 @@ COLUMNS = (
     "largest",
     "same_class",
     "seed",
+    "learnt_from",
 )
 _TOP = """# Quantisation-aware training
 
 Written by `python -m recipes.aware OUT RUN…` from finished runs: each trained model is fine-tuned with
 simulated integers for a few epochs (`--set quantization=aware`), exported, and both are scored on the test
 split. `float` is the model before, `int8 after` its file quantised after training, `int8 aware` that of the
-fine-tuned model. The last four columns compare the fine-tuned Keras model with its file on the test split,
+fine-tuned model, which learnt from the `labels` alone or from what the model gave in `float`
+(`awareness.distillation`). The last four columns compare the fine-tuned Keras model with its file on the test split,
 in steps of the file's 8-bit outputs: how many are the same, how many at most one step apart, the largest
-distance, and how often both choose the same class.
+distance, and how often both choose the same class; of a file with several signatures, in the one where they
+agree least.
 
-| recipe | metric | float | int8 after | int8 aware | same | within 1 step | largest | same class |
-|---|---|---|---|---|---|---|---|---|
+| recipe | metric | float | int8 after | int8 aware | learnt from | same | within 1 step | largest | same class |
+|---|---|---|---|---|---|---|---|---|---|
 """
 
 
@@ -60,6 +63,7 @@ def begin(finished, folder):
 def measure(finished, folder, progress=None):
     """Fine-tune a finished run's model, and the row of the table."""
     from recipes import pipeline, tasks
+    from recipes.training import tuning_integers
 
     run = begin(finished, folder)
     result = pipeline.finish(run, progress)
@@ -78,17 +82,26 @@ def measure(finished, folder, progress=None):
         "largest": found.largest,
         "same_class": "" if found.same_class is None else f"{found.same_class:.5f}",
         "seed": run.recipe.seed,
+        "learnt_from": "float" if tuning_integers.teacher_of(run.recipe, None) else "labels",
     }
 
 
 def _simulation(run, precision, progress):
+    """How closely the file does what training simulated; of several signatures, the one that does it least."""
     import export
-    from recipes import pipeline
+    from recipes import pipeline, tasks
     from recipes.data.feeding import test_batches
 
-    data = pipeline.prepare(run.recipe, progress)
-    images = (x for x, _ in test_batches(run.recipe, data, progress, "comparing"))
-    return export.simulation(run.model(), run.path / "export" / f"{precision}.tflite", images)
+    data, model = pipeline.prepare(run.recipe, progress), run.model()
+    file = run.path / "export" / f"{precision}.tflite"
+    if not getattr(model, "signatures", None):
+        images = (x for x, _ in test_batches(run.recipe, data, progress, "comparing"))
+        return export.simulation(model, file, images)
+    context = tasks.Context(run.recipe, data)
+    images = context.images(data.test.take(range(len(data.test.y))))
+    inputs = tasks.get(run.recipe.task).signature_inputs(model, images, run.recipe)
+    found = [export.simulation(model, file, inputs[name], name) for name in model.signatures]
+    return min(found, key=lambda one: (one.within_one, one.exact))
 
 
 def take_over(row):
@@ -107,6 +120,7 @@ def _line(row):
         row["recipe"],
         row["metric"],
         *(f"{float(row[name]):.4f}" for name in ("float", "after", "aware_file")),
+        row["learnt_from"],
         *(f"{100 * float(row[name]):.2f} %" for name in ("exact", "within_one")),
         row["largest"],
         f"{100 * float(row['same_class']):.2f} %" if row["same_class"] else "–",

@@ -33,11 +33,16 @@ class Awareness(Values, kw_only=True):
     Attributes:
         precision: Of the file it is tuned for, `int8` or `int4`.
         epochs: Passes over the training split, after those in float.
+        steps: Updates, at least: of a small split there are more passes.
         learning_rate: Peak of the Adam optimiser's; it falls to zero along a cosine.
         ranges: How ranges of activations are learnt; `export.quantization_aware` says more.
+        distillation: Share of the loss, where the outputs are classes, that is the divergence from the model in
+            float; the rest is learnt from the labels.
     """
 
     precision: Literal["int8", "int4"] = "int8"
     epochs: Size = 3
+    steps: Size = 500
     learning_rate: Positive = 1e-4
     ranges: Literal["moving_average", "learned"] = "moving_average"
+    distillation: Annotated[float, msgspec.Meta(ge=0, le=1)] = 1.0

@@ -86,7 +86,7 @@ def start(recipe, out=None, progress=None):
     model = build(recipe, data)
     engine.check(recipe, model)
     compressing.check(recipe, model)
-    tuning_integers.check(recipe, model)
+    tuning_integers.check(recipe)
     transfer.check(recipe, model)
     if recipe.pretraining.kind == "rbm":
         pretraining.machines(model)
@@ -124,9 +124,7 @@ def train(run, progress=None, strategy=None):
     """
     if run.trained:
         return distribution.current().chief
-    taken = distribution.take(strategy or rundir.noted(run, "strategy") or "auto")
-    taken.check(run.recipe)
-    _tell(run, taken, progress)
+    taken = _taken(run, strategy, progress)
     data = prepare(run.recipe, progress)
     began = time.monotonic()
     try:
@@ -141,6 +139,14 @@ def train(run, progress=None, strategy=None):
     return taken.chief
 
 
+def _taken(run, strategy, progress):
+    """The strategy that `run` is trained by, told and written down."""
+    taken = distribution.take(strategy or rundir.noted(run, "strategy") or "auto")
+    taken.check(run.recipe)
+    _tell(run, taken, progress)
+    return taken
+
+
 def _tell(run, taken, progress):
     """Write down where the run trains and at which rate, and say it."""
     recipe = run.recipe
@@ -152,8 +158,9 @@ def _tell(run, taken, progress):
             progress(rate["learning_rate_rule"], 0, 0)
 
 
-def pause(run, epochs, progress=None):
+def pause(run, epochs, progress=None, strategy=None):
     """Train what is left of the first `epochs` of `run` and return the model as it is then; `train` goes on."""
+    _taken(run, strategy, progress)
     data = prepare(run.recipe, progress)
     began = time.monotonic()
     try:

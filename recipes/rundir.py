@@ -13,6 +13,7 @@ import os
 import pathlib
 import platform
 import sys
+import zipfile
 
 import msgspec
 
@@ -124,9 +125,14 @@ def load_model(file):
     Raises:
         RecipeError: The file is missing, truncated, or not such an archive.
     """
+    if str(file).endswith(".keras") and os.path.isfile(file) and not zipfile.is_zipfile(file):
+        raise RecipeError(
+            f"{file} cannot be loaded as a Keras model: it is damaged, or no .keras archive. Copy it again, or train "
+            "again"
+        )
     import keras
 
-    import export.awareness.building  # noqa: F401
+    import export.awareness.several  # noqa: F401
     import zoo  # noqa: F401  (layers of both can then be loaded)
 
     try:

@@ -10,7 +10,7 @@ from ..errors import InvalidInput
 METHODS = ("moving_average", "learned")
 
 
-def quantization_aware(model, precision="int8", calibration=None, ranges="moving_average"):
+def quantization_aware(model, precision="int8", calibration=None, ranges="moving_average", signatures=None):
     """A model that trains with simulated integers.
 
     Args:
@@ -20,6 +20,8 @@ def quantization_aware(model, precision="int8", calibration=None, ranges="moving
             the first batch in training sets them: train before anything else.
         ranges: `moving_average` follows activations while training; `learned` gives both ends of a range a
             gradient (learned step size).
+        signatures: None, or a mapping from names to models that share variables with `model`, the main one
+            first, as `to_tflite` takes them; the calibration is then a mapping from each name to data.
 
     Returns:
         A `keras.Model` from the same inputs to the same outputs, in float32. Compile and fit it as any
@@ -27,9 +29,15 @@ def quantization_aware(model, precision="int8", calibration=None, ranges="moving
         for every operator of the file; dropout and all that acts in training only is gone, and batch
         normalisation is part of the weights. Layers that shared weights no longer do.
 
+        With `signatures` it is a `QuantizedSignatures`, whose `signatures` are the models of the file's. They
+        share their weights. Where models of signatures are layers of the main one, such as the encoder and the
+        decoder of an autoencoder, these compute in integers, and what is between them or inside of them and
+        acts in training goes on doing so in float: layers that draw noise or add to the losses, but for
+        dropout. All signatures of the file do what their models do.
+
     Raises:
         ExportError: The model has no integer file.
-        InvalidInput: An argument does not fit.
+        InvalidInput: An argument does not fit, or the file has no place for a layer that acts in training.
     """
     from .making import make
 
@@ -39,7 +47,20 @@ def quantization_aware(model, precision="int8", calibration=None, ranges="moving
         raise InvalidInput(f"Training can simulate int8 or int4, not {precision!r}.")
     if ranges not in METHODS:
         raise InvalidInput(f"ranges is one of {', '.join(METHODS)}, not {ranges!r}.")
+    if signatures is not None:
+        return _of_several(model, signatures, precision, calibration, ranges)
     return make(model, precision, calibration, ranges)
+
+
+def _of_several(model, signatures, precision, calibration, ranges):
+    from .several import make
+
+    if calibration is None:
+        raise InvalidInput(
+            "Several signatures need calibration: a mapping from each name to training data, "
+            "{'encode': [images], ...}. Training does not run them all, so that it can't find all ranges."
+        )
+    return make(model, signatures, precision, calibration, ranges)
 
 
 def is_aware(model):
@@ -57,19 +78,29 @@ def template_of(model):
     return next((x for x in getattr(model, "layers", ()) if type(x).__name__ == "QuantizedTemplate"), None)
 
 
-def integer_file(model):
-    """The bytes of the integer file of a quantisation-aware model: it does what the model does."""
+def twins_of(model):
+    """The models of a quantisation-aware model's signatures, by name; None of a model without named ones."""
+    return getattr(model, "twins", None) if type(model).__name__ == "QuantizedSignatures" else None
+
+
+def integer_file(model, signatures=None):
+    """The bytes of the integer file of a quantisation-aware model: it does what the model does.
+
+    Args:
+        model: A model of `quantization_aware`.
+        signatures: Names of those that the file is to have, of several; all by default.
+    """
     from .writing import integer_file
 
-    return integer_file(model)
+    return integer_file(model, signatures)
 
 
-def float_file(model):
-    """The bytes of a float32 file with the weights of a quantisation-aware model.
+def float_file(model, signatures=None):
+    """The bytes of a float32 file with the weights of a quantisation-aware model; see `integer_file`.
 
     Raises:
         ExportError: They can't be found again in the file that the model was made from.
     """
     from .writing import float_file
 
-    return float_file(model)
+    return float_file(model, signatures)

@@ -4,8 +4,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..errors import InvalidInput
 from ..predictor import load, quantise
 from ..signatures import call
+from . import twins_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,22 +26,30 @@ class Simulation:
     same_class: float | None
 
 
-def simulation(model, tflite, batches):
+def simulation(model, tflite, batches, signature=None):
     """Compare a quantisation-aware model with its file, in steps of the file's outputs.
 
     Args:
         model: A model of `quantization_aware`.
         tflite: Its integer file, a path or bytes.
         batches: An iterable of batches `(n, *input_shape)`, or of dicts from input name to such.
+        signature: Which of several they are for; the main one by default.
 
     Returns:
         A `Simulation` over all samples and outputs.
+
+    Raises:
+        InvalidInput: There is no such signature.
     """
     predictor = load(tflite)
-    outputs = predictor.contents.signatures[predictor.signatures[0]].outputs
+    signature = signature or predictor.signatures[0]
+    if signature not in predictor.signatures:
+        possible = ", ".join(predictor.signatures)
+        raise InvalidInput(f"There is no signature {signature!r}. Possible: {possible}.")
+    outputs, model = predictor.contents.signatures[signature].outputs, _of(model, signature)
     distances, same = [], []
     for batch in batches:
-        stored = predictor.raw(batch)
+        stored = predictor.raw(batch, signature)
         simulated = call(model, batch)
         for tensor in outputs:
             expected = quantise(np.asarray(simulated[tensor.name]), tensor)
@@ -54,3 +64,8 @@ def simulation(model, tflite, batches):
         largest=int(steps.max()),
         same_class=float(np.mean(np.concatenate([found.ravel() for found in same]))) if same else None,
     )
+
+
+def _of(model, signature):
+    """The model of a signature."""
+    return (twins_of(model) or {signature: model})[signature]

@@ -8,12 +8,15 @@ from .operators import SEMANTICS
 from .operators.operand import Operand, activated
 from .ranges import straight_through
 
+SUMMING = ("ADD", "SUB")
+"""Operators whose kernel takes each summand by itself: behind what they give, their layers give constants."""
+
 
 @keras.saving.register_keras_serializable("export")
 class QuantizedOperator(keras.layers.Layer):
     """Computes what an operator does, with weights rounded to the integers that the file will hold.
 
-    Where there is a bias, the scale of the operator's input comes behind its activations, and the step of
+    Where there are weights, the scale of the operator's input comes behind its activations, and the step of
     its sums of products, one for each scale of the kernel, behind its output. A weight is
     `scale * integer` where the scale of an output channel is its largest weight by `largest`
     (Krishnamoorthi, 2018, section 3.1.1, https://arxiv.org/abs/1806.08342).
@@ -36,11 +39,20 @@ class QuantizedOperator(keras.layers.Layer):
         self.several = len(shapes) > 1
 
     def build(self, *shapes, **more):
-        self.kernel = self.bias = None
+        self.kernel, self.bias, self.factor = None, None, 1.0
         if self.kernel_spec:
             self.kernel = self.add_weight(name="kernel", shape=self.kernel_spec["shape"])
         if self.bias_width is not None:
             self.bias = self.add_weight(name="bias", shape=(self.bias_width,), initializer="zeros")
+        self._add_constants()
+
+    def take_over(self, other, factor):
+        """Instead of `build`: compute with a multiple of the weights of another layer from now on."""
+        self.kernel, self.bias, self.factor = other.kernel, other.bias, factor
+        self._add_constants()
+        self.built = True
+
+    def _add_constants(self):
         self.constants = [
             self.add_weight(name=f"constant{i}", shape=operand[1], trainable=False, initializer="zeros")
             for i, operand in enumerate(self.operands)
@@ -49,11 +61,13 @@ class QuantizedOperator(keras.layers.Layer):
 
     def call(self, inputs):
         values = list(inputs) if isinstance(inputs, (list, tuple)) else [inputs]
-        if self.bias is not None:
+        if self.kernel_spec:
             return self._in_integers(values[:-1], values[-1])
         operands = self._operands(iter(values), iter(self.constants))
         shapes = [shape for shape, _ in self.shapes]
         result = SEMANTICS[self.operator](operands, self.options, shapes if self.several else shapes[0])
+        if self.operator in SUMMING and self.constants:
+            return [result, *(ops.expand_dims(constant, 0) for constant in self.constants)]
         return list(result) if self.several else result
 
     def _in_integers(self, values, scale):
@@ -63,12 +77,14 @@ class QuantizedOperator(keras.layers.Layer):
         ]
         size = self.kernel_scale()
         step = ops.stop_gradient(ops.reshape(size, (-1,)) * scale)
-        bias = self.bias / step
+        kernel = self.kernel_values() / size
         parts = {
             "activation": iter(values),
-            "kernel": iter([straight_through(ops.round(self.kernel / size), self.kernel / size)]),
-            "bias": iter([straight_through(ops.round(bias), bias)]),
+            "kernel": iter([straight_through(ops.round(kernel), kernel)]),
         }
+        if self.bias is not None:
+            bias = self.bias_values() / step
+            parts["bias"] = iter([straight_through(ops.round(bias), bias)])
         operands = [
             Operand(next(parts[kind[0]]), kind[0] == "activation")
             if kind and kind[0] in parts
@@ -83,15 +99,23 @@ class QuantizedOperator(keras.layers.Layer):
 
     def quantised_kernel(self):
         """The kernel as the file will hold it, in real numbers; its gradient is the kernel's."""
-        scale = self.kernel_scale()
-        return straight_through(ops.round(self.kernel / scale) * scale, ops.convert_to_tensor(self.kernel))
+        scale, kernel = self.kernel_scale(), self.kernel_values()
+        return straight_through(ops.round(kernel / scale) * scale, kernel)
+
+    def kernel_values(self):
+        """The kernel that the layer computes with."""
+        return ops.convert_to_tensor(self.kernel) * self.factor
+
+    def bias_values(self):
+        """The bias that the layer computes with."""
+        return ops.convert_to_tensor(self.bias) * self.factor
 
     def kernel_scale(self):
         """The size of an integer step, of the kernel's rank."""
         axis, largest = self.kernel_spec["axis"], self.kernel_spec["largest"]
         rank = len(self.kernel.shape)
         others = tuple(i for i in range(rank) if axis is None or i != axis)
-        size = ops.max(ops.abs(ops.convert_to_tensor(self.kernel)), axis=others, keepdims=True)
+        size = ops.max(ops.abs(self.kernel_values()), axis=others, keepdims=True)
         return ops.stop_gradient(ops.maximum(size, 1e-12) / largest)
 
     def _operands(self, activations, constants):
@@ -110,9 +134,11 @@ class QuantizedOperator(keras.layers.Layer):
 
     def compute_output_spec(self, inputs):
         given = [keras.KerasTensor((None, *shape), dtype) for shape, dtype in self.shapes]
-        if self.bias is not None:
+        if self.kernel_spec:
             return [*given, keras.KerasTensor((self._scales(),), "float32")]
-        return given if self.several else given[0]
+        if self.operator in SUMMING and self.constants:
+            given += [keras.KerasTensor((1, *constant.shape), "float32") for constant in self.constants]
+        return given if len(given) > 1 else given[0]
 
     def _scales(self):
         """How many scales the kernel has."""

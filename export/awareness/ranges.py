@@ -31,7 +31,7 @@ class ActivationRange(keras.layers.Layer):
         tensors: The indices in the file of the tensors that have the range.
 
     Returns:
-        The rounded activations, and the scale: biases of what follows are rounded to multiples of it.
+        The rounded activations, their scale and the integer of zero: with these the operators behind compute.
     """
 
     def __init__(self, method="moving_average", sources=1, known=True, tensors=(), **options):
@@ -49,6 +49,11 @@ class ActivationRange(keras.layers.Layer):
             initializer="ones" if self.known else "zeros",
             trainable=False,
         )
+
+    def take_over(self, other):
+        """Instead of `build`: have the range of another layer from now on."""
+        self.low, self.high, self.seen = other.low, other.high, other.seen
+        self.method, self.known, self.built = other.method, other.known, True
 
     def call(self, x, facts=None, source=0, kind=None, floor=False, training=False):
         """Round what the operator `kind` gives.
@@ -68,11 +73,10 @@ class ActivationRange(keras.layers.Layer):
             steps = ops.clip(x / scale, low, high)
         else:
             steps = ops.clip(x, low * scale, high * scale) / scale
-        whole = kernels.steps(
-            kind, *map(ops.stop_gradient, (x, scale, zero)), facts and [*map(ops.stop_gradient, facts)]
-        )
+        known = facts and [ops.stop_gradient(ops.convert_to_tensor(fact, "float32")) for fact in facts]
+        whole = kernels.steps(kind, *map(ops.stop_gradient, (x, scale, zero)), known)
         whole = ops.clip(whole, ops.maximum(low, 0.0) if floor else low, high)
-        return straight_through(whole, steps) * scale, scale
+        return straight_through(whole, steps) * scale, scale, ops.stop_gradient(ops.round(zero))
 
     def grid(self):
         """The scale and the integer that stands for zero, as float32 scalars."""
@@ -109,7 +113,8 @@ class ActivationRange(keras.layers.Layer):
         self.high.assign(self.high + first * (ops.maximum(high, self.high) - self.high))
 
     def compute_output_spec(self, x, facts=None, **more):
-        return keras.KerasTensor(x.shape, "float32"), keras.KerasTensor((), "float32")
+        scale, zero = (keras.KerasTensor((), "float32") for _ in range(2))
+        return keras.KerasTensor(x.shape, "float32"), scale, zero
 
     def get_config(self):
         return super().get_config() | {

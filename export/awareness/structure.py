@@ -1,12 +1,13 @@
 """What of an int8 file has to be known to compute like it: operators, scales, and which of these are one."""
 
+import re
 from dataclasses import dataclass
 
 import numpy as np
 
 from .. import flatbuffer
 from ..errors import InvalidInput
-from .kernels import NARROW
+from .kernels import NARROW, WEIGHTED
 from .operators import FIXED, KERNELS, SEMANTICS, TIED
 
 WORDS = {"padding": "Padding", "fusedActivationFunction": "ActivationFunctionType", "mode": "MirrorPadMode"}
@@ -14,6 +15,9 @@ WORDS = {"padding": "Padding", "fusedActivationFunction": "ActivationFunctionTyp
 
 NARROWEST = 7
 """The largest weight of 4 bits."""
+
+NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9_]+")
+MOST_OF_A_NAME = 60
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,7 +43,9 @@ class Operator:
     @property
     def rounds_as(self):
         """The name under which `kernels` has what its kernel does."""
-        return NARROW if self.kernel is not None and self.kernel.largest == NARROWEST else self.kind
+        if self.kernel is None:
+            return self.kind
+        return NARROW if self.kernel.largest == NARROWEST else WEIGHTED
 
 
 @dataclass(frozen=True)
@@ -113,6 +119,28 @@ def read(content, signature, model=None):
 def source_of(operator):
     """The index of the activation that an operator with weights takes."""
     return operator.inputs[2 if operator.kind == "TRANSPOSE_CONV" else 0]
+
+
+def sources_of(structure):
+    """For every group of tensors with one scale, those that are not computed from others of it."""
+    sources = {}
+    for index in map(int, structure.graph.inputs):
+        if index in structure.group:
+            sources.setdefault(structure.group[index], []).append(index)
+    for operator in structure.operators:
+        taken = {structure.group.get(i) for i in operator.inputs if i is not None}
+        for index in operator.outputs:
+            number = structure.group.get(index)
+            if number is not None and not (operator.kind in TIED and number in taken):
+                sources.setdefault(number, []).append(index)
+    return sources
+
+
+def readable(name):
+    """A layer's name from that of a tensor, such as `net_1/block1_conv_1/Relu;net_1/block1_bn_1/add`."""
+    parts = name.split(";")[0].split("/")
+    parts = parts[1:] if len(parts) > 1 else parts
+    return NOT_IN_NAMES.sub("_", "_".join(parts)).strip("_")[:MOST_OF_A_NAME] or "operator"
 
 
 def _operator(model, graph, operator):

@@ -19,7 +19,7 @@ class QuantizedTemplate(keras.layers.Layer):
 
     def __init__(self, integer, float32, precision, signature, file_outputs, **options):
         super().__init__(**options)
-        self.integer, self.float32 = _bytes(integer), _bytes(float32)
+        self.integer, self.float32 = unpacked(integer), unpacked(float32)
         self.precision, self.signature = precision, signature
         self.file_outputs = list(file_outputs)
 
@@ -44,5 +44,6 @@ def packed(content):
     return base64.b85encode(zlib.compress(content, 9)).decode()
 
 
-def _bytes(content):
+def unpacked(content):
+    """The bytes of what `packed` gave, or those that are given."""
     return content if isinstance(content, bytes) else zlib.decompress(base64.b85decode(content))

@@ -13,14 +13,19 @@ def of(model, signature):
         A dict from the name of an operator's output to `{"weights": array, "bias": array}`, without what is
         computed or missing.
     """
-    found = {}
-    for graph, operator, places in _operators(model, signature):
-        values = {
-            name: flatbuffer.constant(model, graph.tensors[operator.inputs[place]])
-            for name, place in places.items()
-        }
-        found[_name(graph, operator)] = {name: value for name, value in values.items() if value is not None}
-    return found
+    return {
+        _name(graph, operator): constants(model, graph, operator, places)
+        for graph, operator, places in operators(model, signature)
+    }
+
+
+def constants(model, graph, operator, places):
+    """The weights of one of `operators`, as `of` gives them."""
+    values = {
+        name: flatbuffer.constant(model, graph.tensors[operator.inputs[place]])
+        for name, place in places.items()
+    }
+    return {name: value for name, value in values.items() if value is not None}
 
 
 def write(model, signature, weights):
@@ -30,16 +35,17 @@ def write(model, signature, weights):
         The names of those for which no operator was found.
     """
     missing = set(weights)
-    for graph, operator, places in _operators(model, signature):
+    for graph, operator, places in operators(model, signature):
         name = _name(graph, operator)
         missing.discard(name)
         for part, value in weights.get(name, {}).items():
             if part in places:
-                operator.inputs[places[part]] = _replaced(model, graph, operator.inputs[places[part]], value)
+                operator.inputs[places[part]] = replaced(model, graph, operator.inputs[places[part]], value)
     return missing
 
 
-def _operators(model, signature):
+def operators(model, signature):
+    """The operators of a signature that have weights: their graph, themselves, and where these are among the inputs."""
     entry = next(e for e in model.signatureDefs if e.signatureKey.decode() == signature)
     graph = model.subgraphs[entry.subgraphIndex]
     for operator in graph.operators or []:
@@ -56,7 +62,7 @@ def _name(graph, operator):
     return graph.tensors[operator.outputs[0]].name.decode()
 
 
-def _replaced(model, graph, index, value):
+def replaced(model, graph, index, value):
     """The index of a tensor that holds the value: the same one unless another operator reads it too."""
     tensor = graph.tensors[index]
     readers = sum(index in list(operator.inputs) for operator in graph.operators)

@@ -4,7 +4,7 @@ import numpy as np
 
 from .. import flatbuffer
 from ..errors import ExportError
-from . import template_of, weights
+from . import template_of, twins_of, weights
 from .operator_layer import QuantizedOperator
 from .ranges import HIGHEST, LOWEST, ActivationRange
 from .structure import read, source_of
@@ -12,45 +12,84 @@ from .structure import read, source_of
 STEPS = 2**30  # the largest bias, in steps of a channel's scale times the input's
 
 
-def integer_file(model):
-    """The integer file with the model's weights and ranges."""
+def integer_file(model, signatures=None):
+    """The integer file with the model's weights and ranges, and with these signatures or all."""
     template = template_of(model)
-    structure = read(template.integer, template.signature)
-    for layer in model.layers:
-        if isinstance(layer, ActivationRange):
-            _write_range(structure, layer)
-    written = set()
-    for layer in model.layers:
-        if isinstance(layer, QuantizedOperator) and layer.kernel is not None:
-            _write_kernel(structure, layer, written)
-    flatbuffer.drop_unused(structure.model)
-    return flatbuffer.serialise(structure.model)
+    parsed = flatbuffer.parse(template.integer)
+    for name, twin in _twins(model, signatures).items():
+        _write_integers(read(template.integer, name, parsed), twin)
+    return _finished(parsed, _twins(model, signatures))
 
 
-def float_file(model):
+def float_file(model, signatures=None):
     """The float32 file with the model's weights, from which the other precisions derive.
 
     Raises:
         ExportError: The operators of the integer file can't be found in the float file.
     """
     template = template_of(model)
-    structure = read(template.integer, template.signature)
-    trained = {}
-    for layer in model.layers:
-        if isinstance(layer, QuantizedOperator) and layer.kernel is not None:
-            parts = {"weights": np.asarray(layer.kernel)}
-            if layer.bias is not None:
-                parts["bias"] = np.asarray(layer.bias)
-            trained[structure.output_name(structure.operators[layer.place])] = parts
     parsed = flatbuffer.parse(template.float32)
-    missing = weights.write(parsed, template.signature, trained)
-    if missing:
-        raise ExportError(
-            f"{model.name!r} was quantised by TensorFlow's own quantiser, which renames operators"
-            f" ({', '.join(sorted(missing)[:3])}): only its integer file can be made."
-        )
+    for name, twin in _twins(model, signatures).items():
+        trained = _trained(read(template.integer, name), twin)
+        missing = weights.write(parsed, name, trained)
+        if missing:
+            raise ExportError(
+                f"{model.name!r} was quantised by TensorFlow's own quantiser, which renames operators"
+                f" ({', '.join(sorted(missing)[:3])}): only its integer file can be made."
+            )
+    return _finished(parsed, _twins(model, signatures))
+
+
+def _twins(model, signatures):
+    twins = twins_of(model) or {template_of(model).signature: model}
+    return {name: twin for name, twin in twins.items() if signatures is None or name in signatures}
+
+
+def _write_integers(structure, twin):
+    for layer in twin.layers:
+        if isinstance(layer, ActivationRange):
+            _write_range(structure, layer)
+    written = set()
+    for layer in twin.layers:
+        if isinstance(layer, QuantizedOperator) and layer.kernel is not None:
+            _write_kernel(structure, layer, written)
+
+
+def _trained(structure, twin):
+    """The weights of a signature by the names of what their operators give."""
+    found = {}
+    for layer in twin.layers:
+        if isinstance(layer, QuantizedOperator) and layer.kernel is not None:
+            parts = {"weights": np.asarray(layer.kernel_values())}
+            if layer.bias is not None:
+                parts["bias"] = np.asarray(layer.bias_values())
+            found[structure.output_name(structure.operators[layer.place])] = parts
+    return found
+
+
+def _finished(parsed, names):
+    """The bytes of a file with these signatures alone, in which equal constants are one."""
+    left_out = [entry for entry in parsed.signatureDefs if entry.signatureKey.decode() not in names]
+    dropped = {int(entry.subgraphIndex) for entry in left_out}
+    parsed.signatureDefs = [entry for entry in parsed.signatureDefs if entry not in left_out]
+    flatbuffer.reorder(parsed, [i for i in range(len(parsed.subgraphs)) if i not in dropped])
+    _share_buffers(parsed)
     flatbuffer.drop_unused(parsed)
     return flatbuffer.serialise(parsed)
+
+
+def _share_buffers(parsed):
+    """Let equal constants be one buffer, as those of several signatures are."""
+    held = {
+        number: buffer.data.tobytes()
+        for number, buffer in enumerate(parsed.buffers)
+        if buffer.data is not None and len(buffer.data)
+    }
+    first = {content: number for number, content in reversed(held.items())}
+    for graph in parsed.subgraphs:
+        for tensor in graph.tensors:
+            if tensor.buffer in held:
+                tensor.buffer = first[held[tensor.buffer]]
 
 
 def _write_range(structure, layer):
@@ -68,8 +107,8 @@ def _write_kernel(structure, layer, written):
     """The integers of an operator's kernel and bias, and their scales."""
     operator = structure.operators[layer.place]
     source = structure.scale(source_of(operator))[0]
-    kernel, scale = np.asarray(layer.kernel), np.asarray(layer.kernel_scale())
-    bias = None if layer.bias is None else np.asarray(layer.bias)
+    kernel, scale = np.asarray(layer.kernel_values()), np.asarray(layer.kernel_scale())
+    bias = None if layer.bias is None else np.asarray(layer.bias_values())
     if bias is not None:
         scale = np.maximum(scale, _least_scale(bias, source, layer.kernel_spec["axis"], scale.shape))
     largest = layer.kernel_spec["largest"]

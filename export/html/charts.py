@@ -7,6 +7,7 @@ from ..markdown import size
 
 WIDTH, HEIGHT = 900, 340
 LEFT, RIGHT, TOP, BOTTOM = 80, 140, 20, 52
+LABEL = 110
 STEPS = (1, 2, 2.5, 5, 10)
 
 
@@ -25,9 +26,10 @@ def tradeoff(report, chosen):
     x = _scale(0, 1.05 * max(file.contents.bytes for file, _ in points), LEFT, WIDTH - RIGHT)
     y = _scale(*_padded(heights), HEIGHT - BOTTOM, TOP)
     parts = [_axes(x, y, title), _limit(y, limit)]
+    dots = [(x(file.contents.bytes), y(value)) for file, value in points]
     taken = []
     for file, value in sorted(points, key=lambda point: -point[1]):
-        parts.append(_point(file, x(file.contents.bytes), y(value), taken, file.file == chosen))
+        parts.append(_point(file, x(file.contents.bytes), y(value), dots, taken, file.file == chosen))
     label = f"{title} against file size"
     return (
         f'<div class="card"><svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(label)}"'
@@ -105,10 +107,12 @@ def _limit(y, limit):
     )
 
 
-def _point(file, x, y, taken, chosen):
-    """A dot with its name, which moves down until it is on no other."""
+def _point(file, x, y, dots, taken, chosen):
+    """A dot with its name, which moves down until it is on no other name and on no other dot."""
     line = y + 4
-    while any(abs(line - other) < 15 and abs(x - place) < 110 for place, other in taken):
+    while any(abs(line - other) < 15 and abs(x - place) < LABEL for place, other in taken) or any(
+        abs(line - 4 - height) < 9 and x < place < x + LABEL for place, height in dots
+    ):
         line += 15
     taken.append((x, line))
     ring = f'<circle class="ring" cx="{x:.1f}" cy="{y:.1f}" r="9"/>' if chosen else ""

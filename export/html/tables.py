@@ -16,7 +16,7 @@ LOST = (
 def files(report, chosen):
     """A row a file; that of the file to ship stands out."""
     metrics = list(report.files[0].metrics)
-    head = ["file", "size", "median latency", "memory", "error", *metrics, "checks"]
+    head = ["file", "size", "zipped", "median latency", "memory", "error", *metrics, "checks"]
     base = report.file("float32")
     # One file that is many times slower must not make all other bars vanish.
     slowest = min(max(file.benchmark.median_ms for file in report.files), 2 * base.benchmark.median_ms)
@@ -62,13 +62,26 @@ def _file(file, metrics, most, chosen):
     cells = [
         f"<code>{escape(file.file)}</code>",
         bar(file.contents.bytes, most["bytes"]) + size(file.contents.bytes),
-        f'{bar(times.median_ms, most["ms"])}<span title="{spread}">{milliseconds(times.median_ms)} ms</span>',
-        size(times.peak_memory_bytes),
-        f'<span class="n">{percent(max(errors))}</span>' if errors else "not compared",
+        _zipped(file.weights),
+        bar(times.median_ms, most["ms"]) + _whole(f"{milliseconds(times.median_ms)} ms", spread),
+        _whole(size(times.peak_memory_bytes)),
+        _whole(percent(max(errors))) if errors else "not compared",
         *(_metric(file, name) for name in metrics),
         '<span class="bad">failed</span>' if file.problems else "passed",
     ]
     return _row(cells, "chosen" if chosen else "")
+
+
+def _zipped(weights):
+    if weights is None:
+        return "–"
+    return _whole(size(weights.zip_bytes), f"{percent(weights.zeros)} of its weights are zero")
+
+
+def _whole(text, title=""):
+    """Text on one line, with more to read where the pointer rests."""
+    more = f' title="{title}"' if title else ""
+    return f'<span class="n"{more}>{text}</span>'
 
 
 def _metric(file, name):

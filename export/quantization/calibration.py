@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 
 import numpy as np
 
-from ..errors import InvalidInput
+from ..errors import InvalidFile, InvalidInput
 
 
 def check_given(calibration, precision):
@@ -35,6 +35,7 @@ def samples_for(signatures, calibration, precision):
         A dict from signature to a dict from input name to one array `(n, *input_shape)`.
 
     Raises:
+        InvalidFile: A signature has no inputs.
         InvalidInput: Data is missing, empty, of another shape or type, or not finite.
     """
     calibration = check_given(calibration, precision)
@@ -83,6 +84,8 @@ def _check_names(calibration, names):
 
 
 def _stacked(batches, inputs, signature):
+    if not inputs:
+        raise InvalidFile(f"{signature} has no inputs to be calibrated by. Convert the model again.")
     rows = {tensor.name: [] for tensor in inputs}
     for batch in batches:
         if not isinstance(batch, Mapping):

@@ -65,7 +65,8 @@ class QuantizationOptions:
 
 def _choose(name, value, possible):
     if value not in possible:
-        raise InvalidInput(f"{name} must be one of {', '.join(map(str, possible))}, not {value!r}.")
+        words = ", ".join(word for word in possible if word is not None)
+        raise InvalidInput(f"{name} must be one of {words}, not {value!r}.")
 
 
 def _within(name, value, fits, words):

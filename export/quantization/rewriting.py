@@ -6,6 +6,7 @@ the original operators are at least as fast.
 
 import numpy as np
 
+from .. import flatbuffer
 from ..editing import replace
 
 WINDOW = "/window_mean"
@@ -110,6 +111,36 @@ def _elu(edit, operator):
     ]
 
 
+def _activation(edit, operator):
+    """An activation as a part of what computes its input, also through DEPTH_TO_SPACE, which only moves values."""
+    from ai_edge_litert import schema_py_generated as schema
+
+    maker = mover = _only_maker(edit, operator.inputs[0])
+    if mover is not None and edit.kind(mover) == "DEPTH_TO_SPACE":
+        maker = _only_maker(edit, mover.inputs[0])
+    if maker is None or edit.kind(maker) not in FUSING or maker.builtinOptions.fusedActivationFunction:
+        return None
+    code = getattr(schema.ActivationFunctionType, edit.kind(operator))
+    maker.builtinOptions.fusedActivationFunction = code
+    maker.opcodeIndex = flatbuffer.operator_code(edit.model, edit.kind(maker), FUSING[edit.kind(maker)])
+    mover.outputs = operator.outputs
+    if mover is not maker:  # what is moved is no more what the float file calls so
+        moved = edit.like(mover.inputs[0], f"{edit.name(maker)}/activated")
+        maker.outputs, mover.inputs = [moved], [moved]
+    return []
+
+
+def _only_maker(edit, index):
+    """The operator that gives a tensor which one other alone takes; or None."""
+    takers = sum(list(operator.inputs).count(index) for operator in edit.graph.operators)
+    if takers != 1 or index in edit.graph.outputs:
+        return None
+    return next((operator for operator in edit.graph.operators if index in operator.outputs), None)
+
+
+FUSING = {"CONV_2D": 1, "DEPTHWISE_CONV_2D": 1, "FULLY_CONNECTED": 1, "TRANSPOSE_CONV": 4}
+"""Operators that an activation can be a part of, and the version from which it can."""
+
 REWRITES = {
     "AVERAGE_POOL_2D": _average_pool,
     "ELU": _elu,
@@ -118,9 +149,12 @@ REWRITES = {
     "SQUARED_DIFFERENCE": _squared_difference,
     "LEAKY_RELU": _leaky_relu,
     "HARD_SWISH": _hard_swish,
+    "RELU": _activation,
+    "RELU6": _activation,
 }
 
 # What neither quantiser knows in int8, or XNNPACK does not take and so cuts the graph at: MobileNetV3 ran 3.4
-# times faster without HARD_SWISH, LeNet-5 1.3 times without AVERAGE_POOL_2D. And what has no int16 kernel.
-FOR_INT8 = ("AVERAGE_POOL_2D", "ELU", "HARD_SWISH", "NEG", "SQUARE", "SQUARED_DIFFERENCE")
+# times faster without HARD_SWISH, LeNet-5 1.3 times without AVERAGE_POOL_2D, two transposed convolutions 3 times
+# without a RELU behind each. And what has no int16 kernel.
+FOR_INT8 = ("AVERAGE_POOL_2D", "ELU", "HARD_SWISH", "NEG", "RELU", "RELU6", "SQUARE", "SQUARED_DIFFERENCE")
 FOR_INT16 = ("HARD_SWISH", "LEAKY_RELU", "NEG", "SQUARE", "SQUARED_DIFFERENCE")

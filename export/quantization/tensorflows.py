@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from .. import flatbuffer
 from ..errors import ExportError, WorkerDied
 from ..process import TIMEOUT, JobFailed, shared
 from ..scratch import scratch_folder
@@ -32,6 +33,31 @@ def by_tensorflow(float_file, samples, timeout=TIMEOUT):
                 inputs={name: list(parts) for name, parts in samples.items()},
                 output=str(output),
             )
-            return output.read_bytes()
+            return _named_as(float_file, output.read_bytes())
         except (JobFailed, WorkerDied) as error:
             raise ExportError(f"TensorFlow's quantiser failed: {error}") from error
+
+
+def _named_as(float_file, content):
+    """The file with the names of the float file where the quantiser put a number behind one."""
+    known, model = _shapes(flatbuffer.parse(float_file).subgraphs), flatbuffer.parse(content)
+    for graph in model.subgraphs:
+        taken = _shapes([graph])
+        for tensor in graph.tensors:
+            if tensor.name not in known:
+                shape = taken[tensor.name]
+                free = (n for n in _shorter(tensor.name) if n not in taken and known.get(n) == shape)
+                tensor.name = next(free, tensor.name)
+                taken[tensor.name] = shape
+    return flatbuffer.serialise(model)
+
+
+def _shapes(graphs):
+    """The shapes of graphs' tensors by their names."""
+    return {tensor.name: flatbuffer.shape_of(tensor) for graph in graphs for tensor in graph.tensors}
+
+
+def _shorter(name):
+    """The name without its last digit, its last two, and so on."""
+    digits = len(name) - len(name.rstrip(b"0123456789"))
+    return [name[: len(name) - count] for count in range(1, digits + 1)]

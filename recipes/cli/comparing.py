@@ -25,7 +25,8 @@ def compare(
 ):
     """Compare runs or files on the same test examples: difference, interval, and whether it shows anything.
 
-    Runs of one recipe that differ in their seeds are taken together.
+    Runs of one recipe that differ in their seeds are taken together. What the headline can be bought with, such as
+    the bits of a compressed picture, is compared beside it.
 
     Example: `edgezoo compare runs/a/export/float32.tflite runs/a/export/int8.tflite`,
     `edgezoo compare runs/lenet5_mnist-seed* runs/dense_mnist-seed*`
@@ -64,38 +65,35 @@ def _content(groups, compared, level):
 
 
 def _group(group):
-    found = group.spread
+    (_, headline), *beside = group.spreads.items()
     return {
         "name": group.name,
         "targets": [str(target.path) for target in group.targets],
-        "values": list(found.values),
-        "mean": found.mean,
-        "sd": found.sd,
+        **_reached(headline),
+        "beside": {name: _reached(found) for name, found in beside},
     }
 
 
+def _reached(found):
+    return {"values": list(found.values), "mean": found.mean, "sd": found.sd}
+
+
 def _print(groups, compared, level):
-    from recipes import tasks
     from recipes.statistics.intervals import RESAMPLES
 
-    metric = tasks.get(groups[0].targets[0].recipe.task).HEADLINE
+    headline, *beside = groups[0].spreads
     judged = any(each.disagreement for each in compared)
-    blank = ["", "", *([""] if judged else []), "compared with"]
-    rows = [[groups[0].name, _reached(groups[0]), *blank]]
-    for group, each in zip(groups[1:], compared, strict=True):
-        difference = each.difference
-        interval = f"{difference.low:+.4f} to {difference.high:+.4f}"
-        counted = [_mcnemar(each.disagreement)] if judged else []
-        rows.append(
-            [group.name, _reached(group), f"{difference.value:+.4f}", interval, *counted, each.verdict]
-        )
     counts = [">only right here / there"] if judged else []
-    columns = ["", f">{metric}", ">difference", f">{100 * level:g} % interval", *counts, ""]
+    verdicts = [
+        [*([_mcnemar(each.disagreement)] if judged else []), each.verdict] for each in compared
+    ]  # those of the headline alone
     caption = (
         f"Paired bootstrap over {groups[0].values.shape[1]:,} test examples, {RESAMPLES:,} resamples, BCa; "
         "it does not know of other seeds."
     )
-    output.table(None, columns, rows, caption=caption)
+    _table(groups, headline, level, [each.difference for each in compared], [*counts, ""], verdicts, caption)
+    for name in beside:
+        _table(groups, name, level, [each.beside[name] for each in compared])
     for each in compared:
         if each.overlap and each.difference.shows_a_difference:
             output.say(
@@ -106,15 +104,28 @@ def _print(groups, compared, level):
             )
 
 
-def _reached(group):
-    return str(group.spread) if len(group.targets) > 1 else f"{group.spread.mean:.4f}"
+def _table(groups, measure, level, intervals, columns=(), cells=None, caption=None):
+    """What each group reaches in a measure, and how far that is from the first, with more `cells` behind."""
+    cells = cells or [[] for _ in intervals]
+    blank = [""] * (len(columns) - 1) + ["compared with"] if columns else []
+    rows = [[groups[0].name, _told(groups[0], measure), "", "", *blank]]
+    for group, found, more in zip(groups[1:], intervals, cells, strict=True):
+        interval = f"{found.low:+.4f} to {found.high:+.4f}"
+        rows.append([group.name, _told(group, measure), f"{found.value:+.4f}", interval, *more])
+    titles = ["", f">{measure}", ">difference", f">{100 * level:g} % interval", *columns]
+    output.table(None, titles, rows, caption=caption)
+
+
+def _told(group, measure):
+    found = group.spreads[measure]
+    return str(found) if len(group.targets) > 1 else f"{found.mean:.4f}"
 
 
 def _mcnemar(found):
     return "" if found is None else f"{found.second} / {found.first}, McNemar p {found.p_value:.2g}"
 
 
-def repeat(names, folds, seeds, values, folder, as_json):
+def repeat(names, folds, seeds, values, folder, as_json, strategy=None):
     """Run recipes over folds or seeds, and print and write what came out.
 
     Args:
@@ -124,6 +135,7 @@ def repeat(names, folds, seeds, values, folder, as_json):
         values: `key=value` texts.
         folder: Where runs lie and new ones go.
         as_json: Print JSON.
+        strategy: As `--strategy` was given, or `None`.
     """
     from recipes import registry
     from recipes.errors import RecipeError
@@ -146,7 +158,7 @@ def repeat(names, folds, seeds, values, folder, as_json):
         for each in chosen
     ]
     with output.progress(quiet=as_json) as progress:
-        done = [repeating.measure(each, progress) for each in planned]
+        done = [repeating.measure(each, progress, strategy) for each in planned]
     label = f"seed{chosen[0].seed}-{folds}folds" if folds is not None else f"seeds{seeds}".replace("..", "-")
     file = folder / "evaluations" / f"{'-'.join(each.name for each in chosen)}-{label}"
     content = repeating.report(done, "seeds" if folds is None else "folds", file)

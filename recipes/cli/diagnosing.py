@@ -1,18 +1,6 @@
 """`--diagnostics` of `edgezoo run` and `edgezoo train`: what is asked for, and what was found."""
 
-from typing import Annotated
-
-import typer
-
 from recipes.cli import output
-
-Diagnostics = Annotated[
-    bool,
-    typer.Option(
-        "--diagnostics",
-        help="Watch gradients, updates, dead units and activations; short for --set diagnostics.every=50.",
-    ),
-]
 
 
 def assignments(values, watched):

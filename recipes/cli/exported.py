@@ -6,9 +6,13 @@ import pathlib
 from recipes.cli import files, output
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class Asked:
-    """The options of `edgezoo export`, checked; `changes` and `search` are those of `quantizing`."""
+    """The options of `edgezoo export`, checked; `changes` and `search` are those of `quantizing`.
+
+    Raises:
+        RecipeError: Two of them exclude one another.
+    """
 
     target: pathlib.Path
     precisions: tuple | None
@@ -22,6 +26,27 @@ class Asked:
     changes: dict
     search: tuple | None
     device: str | None
+    accelerator: str | None
+
+    def __post_init__(self):
+        from export.precisions import CALIBRATED
+        from recipes.errors import RecipeError
+
+        of_integers = [f"--{name.replace('_', '-')}" for name in self.changes]
+        if self.precisions and of_integers and not set(CALIBRATED) & set(self.precisions):
+            raise RecipeError(
+                f"{' and '.join(of_integers)}: only of files of integers. Leave it out, or ask for one with "
+                f"--precision: {', '.join(CALIBRATED)}"
+            )
+        if self.explain and self.device:
+            raise RecipeError(
+                f"--explain shows layers, --target {self.device} puts files together: ask for one at a time"
+            )
+        if self.explain and self.precisions == ("float32",):
+            raise RecipeError(
+                "--explain compares files with float32.tflite, layer by layer: there is nothing to explain of "
+                "--precision float32. Ask for another, or for none"
+            )
 
 
 def exported_run(asked, progress=None):
@@ -64,10 +89,11 @@ def exported_model(asked, progress=None):
     from recipes.quantizing import closest_to
 
     target, signatures, search = asked.target, asked.signatures, asked.search
+    folder = asked.out or target.with_name("-".join((target.stem, "export", *(signatures or ()))))
+    _check_places(target, folder)
     model = _part(rundir.load_model(target), signatures)
     data = files.load_array(asked.calibration) if asked.calibration else None
-    precisions = _possible(asked.precisions, search, data)
-    folder = asked.out or target.with_name("-".join((target.stem, "export", *(signatures or ()))))
+    precisions = _possible(asked, data)
     batches = [data[:100]] if data is not None else [_noise(model)]
     report = export.export_model(
         model,
@@ -86,20 +112,36 @@ def exported_model(asked, progress=None):
     return report, folder
 
 
-def _possible(precisions, search, data):
-    """The precisions that were asked for, or all that can be made; integer files need data."""
-    import export
+def _check_places(target, folder):
+    """Raise a `RecipeError` where the one is no Keras model by its name, or the other can be no folder."""
     from recipes.errors import RecipeError
 
-    if data is None and (search or {"int8", "int16x8", "int4"} & set(precisions or ())):
+    if target.suffix not in (".keras", ".h5", ".hdf5"):
         raise RecipeError(
-            "int8, int16x8, int4 and --mixed need --calibration FILE.npy, an array (n, …) of training inputs "
-            "as the model takes them"
+            f"{target} is neither a run's directory nor a .keras file. What a .tflite holds and takes is told by "
+            "`edgezoo check` and `edgezoo benchmark`; `export.quantize` in Python makes other precisions of it"
         )
-    if precisions is None and data is None:
+    for place in (folder, *folder.parents):
+        if place.is_file():
+            raise RecipeError(f"{place} is a file; give another directory with --out")
+
+
+def _possible(asked, data):
+    """The precisions that were asked for, or all that can be made; integer files need data."""
+    import export
+    from export.precisions import CALIBRATED
+    from recipes.errors import RecipeError
+
+    integers = asked.changes or asked.search or set(CALIBRATED) & set(asked.precisions or ())
+    if data is None and integers:
+        raise RecipeError(
+            f"{', '.join(CALIBRATED)}, --mixed and what says how they are made need --calibration FILE.npy, an "
+            "array (n, …) of training inputs as the model takes them"
+        )
+    if asked.precisions is None and data is None:
         output.say("No --calibration data: int8 and int16x8 are left out.")
         return ("float32", "float16", "dynamic_int8")
-    return precisions or export.DEFAULT_PRECISIONS
+    return asked.precisions or export.DEFAULT_PRECISIONS
 
 
 def _metadata(asked):

@@ -7,8 +7,8 @@ from typing import Annotated
 import typer
 
 from recipes.cli import output
+from recipes.cli.options import HereStrategy, Json
 
-Json = Annotated[bool, typer.Option("--json", help="Print JSON for a script, no progress.")]
 RecipeOption = Annotated[
     str | None, typer.Option("--recipe", help="Recipe whose task and data apply, for a file outside a run.")
 ]
@@ -37,6 +37,7 @@ def evaluate(
     runs: Annotated[
         pathlib.Path, typer.Option(help="Where the runs of a RECIPE lie: those there are read, others made.")
     ] = pathlib.Path("runs"),
+    strategy: HereStrategy = None,
     as_json: Json = False,
 ):
     """Score a run's model or a file on the test split; or a recipe, over folds or seeds.
@@ -52,8 +53,12 @@ def evaluate(
             raise _refused(
                 "--recipe is for a file: with --folds or --seeds, recipes are given by their names"
             )
-        comparing.repeat([str(target) for target in targets], folds, seeds, values, runs, as_json)
+        comparing.repeat([str(target) for target in targets], folds, seeds, values, runs, as_json, strategy)
         return
+    if strategy:
+        raise _refused(
+            "--strategy is for a RECIPE with --folds or --seeds: a run or a file that is scored is not trained"
+        )
     if values:
         raise _refused(
             "--set is for a RECIPE with --folds or --seeds: a run keeps the values it was made with"
@@ -164,9 +169,10 @@ def load_array(path):
     try:
         array = np.load(existing(path), allow_pickle=False)
     except (ValueError, OSError, EOFError) as error:
-        raise RecipeError(f"{path} is no .npy array that can be read: {error}") from error
-    if not isinstance(array, np.ndarray) or array.dtype.kind not in "uif":
-        raise RecipeError(f"{path} does not hold one array of numbers")
+        reason = "it holds something else" if "pickle" in str(error) else error
+        raise RecipeError(f"{path} is no .npy array that can be read: {reason}") from error
+    if not isinstance(array, np.ndarray) or array.dtype.kind not in "uif" or not array.ndim:
+        raise RecipeError(f"{path} does not hold one array of numbers, examples along its first axis")
     if not array.size:
         raise RecipeError(f"{path} has the shape {array.shape}: it is empty")
     if not np.isfinite(array).all():

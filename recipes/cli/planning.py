@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from recipes.cli import output
+from recipes.cli.options import Json
 
 Recipe = Annotated[str, typer.Argument(help="A name that `edgezoo list` shows.")]
 Topology = Annotated[
@@ -18,7 +19,6 @@ Search = Annotated[
     bool, typer.Option("--search/--no-search", help="Look for the largest batch that fits, too.")
 ]
 Limit = Annotated[int, typer.Option(min=1, metavar="SECONDS", help="Give up after so long.")]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON for a script, no progress.")]
 
 _LOWERED = (
     "This proves that each operation of the step exists for a TPU and that the shapes fit together. It says "

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from recipes.cli import output
+from recipes.cli.options import Json
 
 Name = Annotated[str, typer.Argument(metavar="DATASET|RECIPE", help="A data set, or a recipe for its own.")]
 Set = Annotated[
@@ -16,7 +17,6 @@ Out = Annotated[
     pathlib.Path | None,
     typer.Option(metavar="FOLDER", help="Copy the arrays there too, to carry them to another machine."),
 ]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON for a script, no progress.")]
 
 
 def prepare(name: Name, values: Set = None, out: Out = None, as_json: Json = False):
@@ -46,11 +46,11 @@ def prepare(name: Name, values: Set = None, out: Out = None, as_json: Json = Fal
 
 
 def _recipe(name, assignments):
-    """The recipe called `name`, or one for the data set of that name: `data` and `features` are all it is for."""
+    """The recipe called `name`, or in a file, or one for the data set of that name: `data` and `features` are all it is for."""
     from recipes import registry
     from recipes.recipe import Recipe
 
-    if name in registry.names():
+    if name in registry.names() or registry.is_file(name):
         return registry.get(name, **assignments)
     return registry.override(Recipe(model="none", data=name), assignments)
 

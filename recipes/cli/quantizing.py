@@ -1,54 +1,6 @@
-"""The options of `edgezoo export` that say how files of integers are made."""
+"""What the options of `edgezoo export` say about how files of integers are made."""
 
-from typing import Annotated
-
-import typer
-
-KeepFloat = Annotated[
-    list[str] | None,
-    typer.Option(
-        metavar="LAYER",
-        help="Leave this layer, or all of a pattern, in float; may be repeated.",
-        rich_help_panel="Integers",
-    ),
-]
-Mixed = Annotated[
-    float | None,
-    typer.Option(
-        metavar="WITHIN",
-        help="Also make mixed.tflite: the fewest layers of more bits for a score within this of float32, on "
-        "validation data.",
-        rich_help_panel="Integers",
-    ),
-]
-MixedFrom = Annotated[
-    str,
-    typer.Option(
-        metavar="PRECISION",
-        help="What most layers of mixed.tflite have: int8, int4 or int16x8.",
-        rich_help_panel="Integers",
-    ),
-]
-Samples = Annotated[
-    int | None,
-    typer.Option(min=1, help="Calibrate by this many samples at most.", rich_help_panel="Integers"),
-]
-Ranges = Annotated[
-    str | None,
-    typer.Option(help="Ranges by min_max, moving_average or percentile.", rich_help_panel="Integers"),
-]
-Percentile = Annotated[
-    float | None,
-    typer.Option(help="Percent of values below a range's upper end.", rich_help_panel="Integers"),
-]
-Equalize = Annotated[
-    str | None,
-    typer.Option(help="Cross-layer equalisation: auto, always or never.", rich_help_panel="Integers"),
-]
-CorrectBias = Annotated[
-    str | None,
-    typer.Option(help="Bias correction: auto, always or never.", rich_help_panel="Integers"),
-]
+from recipes.errors import RecipeError
 
 
 def changes(keep_float, samples, ranges, percentile, equalize, correct_bias):
@@ -56,10 +8,15 @@ def changes(keep_float, samples, ranges, percentile, equalize, correct_bias):
 
     Raises:
         export.InvalidInput: A value is out of range.
+        RecipeError: The percentile is not of the ranges asked for.
     """
     import export
 
-    if percentile is not None and ranges is None:
+    if percentile is not None and ranges not in (None, "percentile"):
+        raise RecipeError(
+            f"--percentile {percentile:g} is for --ranges percentile: leave out --ranges {ranges}, or --percentile"
+        )
+    if percentile is not None:
         ranges = "percentile"
     given = {
         "keep_float": tuple(keep_float) if keep_float else None,
@@ -74,15 +31,22 @@ def changes(keep_float, samples, ranges, percentile, equalize, correct_bias):
     return chosen
 
 
-def search(within, precision):
-    """Precision and distance of `--mixed`, or None.
+def search(within, precision, context):
+    """Precision and distance of `--mixed`, or None; `context` is the verb's.
 
     Raises:
-        export.InvalidInput: One of them can't be used.
+        RecipeError: One of them can't be used.
     """
     import export
 
     if within is None:
+        if context.get_parameter_source("mixed_from").name == "COMMANDLINE":
+            raise RecipeError(
+                f"--mixed-from {precision} says what most layers of mixed.tflite have: give --mixed WITHIN too"
+            )
         return None
-    export.MixedSearch(score=len, within=within, precision=precision)
+    try:
+        export.MixedSearch(score=len, within=within, precision=precision)
+    except export.InvalidInput as error:
+        raise RecipeError(f"--mixed {within:g} --mixed-from {precision}: {error}") from error
     return precision, within

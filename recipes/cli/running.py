@@ -1,54 +1,21 @@
 """`edgezoo run` and `edgezoo train`."""
 
-import pathlib
-from typing import Annotated
-
 import typer
 
-from recipes.cli import diagnosing, output, working
-
-Recipe = Annotated[str | None, typer.Argument(help="A name that `edgezoo list` shows.")]
-Out = Annotated[pathlib.Path | None, typer.Option(help="Directory of the run; runs/RECIPE-seedN by default.")]
-Seed = Annotated[int | None, typer.Option(help="Seed of everything random; 0 by default.")]
-Set = Annotated[
-    list[str] | None,
-    typer.Option("--set", metavar="KEY=VALUE", help="Override a value; `edgezoo show RECIPE` lists them."),
-]
-PrecisionPolicy = Annotated[
-    str | None,
-    typer.Option(help="What layers compute in while they train: float32, mixed_float16 or mixed_bfloat16."),
-]
-Strategy = Annotated[
-    str | None,
-    typer.Option(
-        help="Where it trains: auto, cpu, gpu, mirrored (all devices here), multiworker (as TF_CONFIG says) or "
-        "tpu. What the machine has by default; with --resume, the same again."
-    ),
-]
-Source = Annotated[
-    str | None,
-    typer.Option(
-        "--from",
-        metavar="RUN|RECIPE",
-        help="Begin with the weights of a trained run, or of a recipe that is trained first; "
-        "`--set transfer.freeze=…` and others say how they are fine-tuned.",
-    ),
-]
-Resume = Annotated[pathlib.Path | None, typer.Option(metavar="DIR", help="Go on with the run in DIR.")]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON for a script, no progress.")]
+from recipes.cli import diagnosing, options, output, working
 
 
 def run(
-    recipe: Recipe = None,
-    out: Out = None,
-    seed: Seed = None,
-    values: Set = None,
-    source: Source = None,
-    watched: diagnosing.Diagnostics = False,
-    precision_policy: PrecisionPolicy = None,
-    strategy: Strategy = None,
-    resume: Resume = None,
-    as_json: Json = False,
+    recipe: options.Recipe = None,
+    out: options.Out = None,
+    seed: options.Seed = None,
+    values: options.Set = None,
+    source: options.Source = None,
+    watched: options.Diagnostics = False,
+    precision_policy: options.PrecisionPolicy = None,
+    strategy: options.Strategy = None,
+    resume: options.Resume = None,
+    as_json: options.Json = False,
 ):
     """Train a recipe, evaluate, export, verify and report.
 
@@ -76,16 +43,16 @@ def run(
 
 
 def train(
-    recipe: Recipe = None,
-    out: Out = None,
-    seed: Seed = None,
-    values: Set = None,
-    source: Source = None,
-    watched: diagnosing.Diagnostics = False,
-    precision_policy: PrecisionPolicy = None,
-    strategy: Strategy = None,
-    resume: Resume = None,
-    as_json: Json = False,
+    recipe: options.Recipe = None,
+    out: options.Out = None,
+    seed: options.Seed = None,
+    values: options.Set = None,
+    source: options.Source = None,
+    watched: options.Diagnostics = False,
+    precision_policy: options.PrecisionPolicy = None,
+    strategy: options.Strategy = None,
+    resume: options.Resume = None,
+    as_json: options.Json = False,
 ):
     """Train a recipe; a killed run goes on with --resume and ends as if it had run through.
 

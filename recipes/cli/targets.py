@@ -6,11 +6,7 @@ from typing import Annotated
 
 import typer
 
-from recipes.cli import files, output
-
-Accelerator = Annotated[
-    str | None, typer.Option(help="Size of an Ethos-U, such as `ethos-u55-256`; the usual one by default.")
-]
+from recipes.cli import files, options, output
 
 
 def targets(
@@ -76,7 +72,7 @@ def check(
     target: Annotated[
         list[str] | None, typer.Option(help="Where it is to run; may be repeated. All targets by default.")
     ] = None,
-    accelerator: Accelerator = None,
+    accelerator: options.Accelerator = None,
     ram: Annotated[int | None, typer.Option(min=1, help="Bytes of RAM the device has for it.")] = None,
     flash: Annotated[int | None, typer.Option(min=1, help="Bytes of flash the device has for it.")] = None,
     samples: Annotated[
@@ -144,24 +140,30 @@ def print_check(each, brief=False):
 
 
 def precisions(device, asked, accelerator):
-    """What to make for a device; names that can't be are refused before anything is made."""
+    """What to make for a device, or for none; names that can't be are refused before anything is made."""
     import export
     from recipes.errors import RecipeError
     from recipes.targets import precisions_for
 
+    if device is None:
+        if accelerator is not None:
+            raise RecipeError(
+                f"--accelerator {accelerator} is a size of --target ethos_u55 or ethos_u65: give one"
+            )
+        return asked
     sizes = export.get_target(device).accelerators
-    if accelerator and accelerator not in sizes:
+    if accelerator is not None and accelerator not in sizes:
         possible = f"Possible: {', '.join(sizes)}" if sizes else "It has no sizes: leave --accelerator out"
         raise RecipeError(f"{device} has no accelerator {accelerator!r}. {possible}")
     return precisions_for(device, asked)
 
 
-def deliver(asked, report, folder, accelerator, progress):
+def deliver(asked, report, folder, progress):
     """A dict from precision to `export.Delivery` of a run's or a Keras model's files; `asked` is an `Asked`."""
     from recipes import rundir
     from recipes.targets import SAMPLES, delivered, of_run
 
-    device, chosen = asked.device, asked.precisions
+    device, chosen, accelerator = asked.device, asked.precisions, asked.accelerator
     if asked.target.is_dir():
         run = rundir.open_run(asked.target)
         return of_run(run, report, device, chosen, asked.signatures, accelerator, progress)

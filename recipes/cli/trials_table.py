@@ -1,7 +1,6 @@
 """A search as people watch it: a table of its trials while it runs, and what it came to."""
 
 import contextlib
-import threading
 
 from recipes.cli import output
 
@@ -32,7 +31,9 @@ def watching(search, quiet=False):
 @contextlib.contextmanager
 def _lines(search, console):
     """A line for each trial that ends within the block."""
-    told, ended = {r.trial for r in search.records() if r.status != "running"}, threading.Event()
+    from recipes.tuning.beating import every
+
+    told = {record.trial for record in search.records() if record.status != "running"}
 
     def look():
         for record in search.records():
@@ -40,17 +41,10 @@ def _lines(search, console):
                 told.add(record.trial)
                 console.print(_line(search, record), highlight=False, soft_wrap=True, markup=False)
 
-    def watch():
-        while not ended.wait(_INTERVAL):
-            look()
-
-    thread = threading.Thread(target=watch, daemon=True)
-    thread.start()
     try:
-        yield
+        with every(_INTERVAL, look):
+            yield
     finally:
-        ended.set()
-        thread.join()
         look()
 
 

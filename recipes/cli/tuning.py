@@ -1,50 +1,23 @@
 """`edgezoo tune`: a search for better values of a recipe."""
 
-import pathlib
-from typing import Annotated
-
 import typer
 
-from recipes.cli import output
-from recipes.cli.running import Json, Set
-
-_SPACE = "Search this value in this range, such as `optimizer.learning_rate=log:1e-4..1e-1`; may be repeated."
+from recipes.cli import options, output
 
 
 def tune(
-    recipe: Annotated[
-        str | None, typer.Argument(help="A name that `edgezoo list` shows, or a recipe in a .yaml file.")
-    ] = None,
-    trials: Annotated[
-        int | None,
-        typer.Option(min=1, help="How many; 20 by default, for hyperband as many as its brackets have."),
-    ] = None,
-    algorithm: Annotated[
-        str | None, typer.Option(help="`bayesian` (the default), `random` or `hyperband`.")
-    ] = None,
-    objective: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="The task's headline (the default), `int8_bytes`, `latency_ms` or `arena_bytes`; several for a "
-            "front, the most important first."
-        ),
-    ] = None,
-    space: Annotated[
-        list[str] | None,
-        typer.Option(metavar="KEY=RANGE", help=f"{_SPACE} In the place of the recipe's own space."),
-    ] = None,
-    values: Set = None,
-    seed: Annotated[int | None, typer.Option(help="Seed of everything random; 0 by default.")] = None,
-    workers: Annotated[int, typer.Option(min=1, help="Processes that run trials side by side.")] = 1,
-    out: Annotated[
-        pathlib.Path | None,
-        typer.Option(help="Directory of the search; searches/RECIPE-seedN by default."),
-    ] = None,
-    resume: Annotated[
-        pathlib.Path | None,
-        typer.Option(metavar="DIR", help="Go on with the search in DIR; with --trials, to as many."),
-    ] = None,
-    as_json: Json = False,
+    recipe: options.RecipeOrFile = None,
+    trials: options.Trials = None,
+    algorithm: options.Algorithm = None,
+    objective: options.Objective = None,
+    space: options.Space = None,
+    values: options.Set = None,
+    seed: options.Seed = None,
+    workers: options.Workers = 1,
+    strategy: options.HereStrategy = None,
+    out: options.SearchOut = None,
+    resume: options.ResumeSearch = None,
+    as_json: options.Json = False,
 ):
     """Search for better values of a recipe; each trial is a run, measured on the validation split.
 
@@ -67,7 +40,9 @@ def tune(
     if _is_worker():
         _work(resume or out, recipe, values, seed, as_json)
         return
-    search = _resumed(resume, trials) if resume else _begun(recipe, *given, trials, as_json)
+    search = (
+        _resumed(resume, trials, strategy) if resume else _begun(recipe, *given, trials, strategy, as_json)
+    )
     if workers > 1 and "latency_ms" in search.settings.objectives:
         output.say(
             "trials that run side by side slow one another down, so latency_ms says less", "note: ", "yellow"
@@ -92,13 +67,14 @@ def _check(recipe, resume, given):
 
     if resume and (recipe or any(value is not None for value in given)):
         raise RecipeError(
-            "--resume DIR goes on with a search as it was started; beside it there may be --trials and --workers"
+            "--resume DIR goes on with a search as it was started; beside it there may be --trials, --workers "
+            "and --strategy"
         )
     if not resume and not recipe:
         raise RecipeError(f"which recipe? One of: {', '.join(registry.names())}")
 
 
-def _begun(recipe, algorithm, objective, space, values, seed, out, trials, quiet):
+def _begun(recipe, algorithm, objective, space, values, seed, out, trials, strategy, quiet):
     from recipes import registry
     from recipes.tuning import searching
 
@@ -107,7 +83,7 @@ def _begun(recipe, algorithm, objective, space, values, seed, out, trials, quiet
     output.load_keras()
     with output.progress(quiet) as progress:
         return searching.begin(
-            chosen, out, algorithm or "bayesian", trials, tuple(objective or ()), ranges, progress
+            chosen, out, algorithm or "bayesian", trials, tuple(objective or ()), ranges, progress, strategy
         )
 
 
@@ -118,12 +94,12 @@ def _chosen(recipe, values, seed):
     return registry.get(recipe, **assignments, **({} if seed is None else {"seed": seed}))
 
 
-def _resumed(path, trials):
+def _resumed(path, trials, strategy):
     from recipes.tuning import search, searching
 
     opened = search.open_search(path)
     output.load_keras()
-    return searching.extended(opened, trials)
+    return searching.extended(opened, trials, strategy)
 
 
 def _is_worker():

@@ -40,7 +40,7 @@ class Group:
     Attributes:
         name: What it is called.
         targets: What belongs to it.
-        values: The task's measure of every test example, `(targets, n)`.
+        values: What the task's `per_example` gave of every test example, `(targets, n, ...)`.
     """
 
     name: str
@@ -48,9 +48,20 @@ class Group:
     values: np.ndarray
 
     @property
-    def spread(self):
-        """The headline metric of each target, a `Spread`."""
-        return Spread(tuple(float(mean) for mean in self.values.mean(1)))
+    def spreads(self):
+        """By measure what each target reaches, a `Spread`; the headline is the first."""
+        found = self._measures(np.ones((1, self.values.shape[1])))
+        return {name: Spread(tuple(map(float, values[:, 0]))) for name, values in found.items()}
+
+    def mean(self, name, counts):
+        """A measure of resamples `counts` `(m, n)`, the mean over the targets: `(m,)`."""
+        return self._measures(counts)[name].mean(0)
+
+    def _measures(self, counts):
+        """By measure `(targets, m)`."""
+        recipe = self.targets[0].recipe
+        found = [tasks.resampled(recipe, values, counts) for values in self.values]
+        return {name: np.stack([measures[name] for measures in found]) for name in found[0]}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -60,6 +71,7 @@ class Comparison:
     Attributes:
         name: The group's.
         difference: Of the headline metric, an `intervals.Interval`.
+        beside: The same of what it can be bought with, such as bits, by name.
         disagreement: Of two single classifiers, an `intervals.Disagreement`; else None.
         better: Whether the difference is an improvement.
         overlap: Of groups of several runs, whether their ranges overlap; else None.
@@ -67,6 +79,7 @@ class Comparison:
 
     name: str
     difference: intervals.Interval
+    beside: dict[str, intervals.Interval]
     disagreement: intervals.Disagreement | None
     better: bool
     overlap: bool | None
@@ -92,13 +105,6 @@ def check(targets):
                     f"{first.path} and {other.path} were not tested on the same examples in the same way: "
                     f"{_difference(field, mine, theirs)}. Compare what shares data, test split and task"
                 )
-    task = tasks.get(first.recipe.task)
-    if not hasattr(task, "per_example"):
-        raise RecipeError(
-            f"task={first.recipe.task} has no measure of single examples: its {task.HEADLINE} is one of all "
-            "of them together, so nothing can be paired. `edgezoo evaluate RECIPE RECIPE --seeds 0..4` "
-            "compares by the spread over seeds"
-        )
 
 
 def grouped(targets, data, progress=None):
@@ -115,36 +121,74 @@ def grouped(targets, data, progress=None):
     groups = [part for group in by_key.values() for part in _told_apart(group)]
     if len(groups) == 1:
         groups = [[target] for target in targets]
+    for other in groups[1:]:
+        _check_anomalies(groups[0], other)
     return [Group(_name(group), tuple(group), _values(group, data, progress)) for group in groups]
 
 
 def compare(groups, level=0.95):
     """A `Comparison` of each group with the first.
 
-    An example counts by its mean over the runs of a group: the interval says what other test examples
-    would have changed, not what other seeds would have; those show in the ranges.
+    What is compared is the mean over the runs of a group: the interval says what other test examples would
+    have changed, not what other seeds would have; those show in the ranges.
 
     Args:
         groups: What `grouped` gave.
         level: Of the intervals.
+
+    Raises:
+        RecipeError: The test split holds too few examples for the metric.
     """
     return [_compared(groups[0], other, level) for other in groups[1:]]
 
 
 def _compared(first, other, level):
     task = tasks.get(first.targets[0].recipe.task)
-    difference = intervals.of_mean(other.values.mean(0) - first.values.mean(0), level)
+    ours, theirs = first.spreads, other.spreads
+    found = {name: _interval(first, other, name, level) for name in ours}
+    difference = found.pop(task.HEADLINE)
     single = len(first.targets) == len(other.targets) == 1
     right = first.targets[0].recipe.task == "classification"
     return Comparison(
         name=other.name,
         difference=difference,
+        beside=found,
         disagreement=intervals.mcnemar(first.values[0] > 0, other.values[0] > 0)
         if single and right
         else None,
         better=(difference.value > 0) == task.HIGHER_IS_BETTER,
-        overlap=None if single else first.spread.overlaps(other.spread),
+        overlap=None if single else ours[task.HEADLINE].overlaps(theirs[task.HEADLINE]),
     )
+
+
+def _interval(first, other, name, level):
+    """The `Interval` of a measure of `other` less that of `first`."""
+    if not hasattr(tasks.get(first.targets[0].recipe.task), "resampled"):  # a mean is resampled faster
+        return intervals.of_mean(other.values.mean(0) - first.values.mean(0), level)
+    count = first.values.shape[1]
+    found = intervals.of_statistic(
+        lambda counts: other.mean(name, counts) - first.mean(name, counts), count, level
+    )
+    if not np.isfinite([found.low, found.high]).all():
+        raise RecipeError(
+            f"{name} has no interval over {count} test examples: they hold so few of a kind that drawing them anew "
+            "leaves some draws without it. Compare on a larger test split, or by the spread over seeds: "
+            "`edgezoo evaluate RECIPE RECIPE --seeds 0..4`"
+        )
+    return found
+
+
+def _check_anomalies(first, other):
+    """Raise a `RecipeError` where the class that counts as anomalous follows seeds, and these differ."""
+    if first[0].recipe.features.left_out != "seed":
+        return
+    mine, theirs = (sorted(target.recipe.seed for target in group) for group in (first, other))
+    if mine != theirs:
+        raise RecipeError(
+            f"{_name(first)} and {_name(other)}: with features.left_out=seed each seed has anomalies of its own, so "
+            f"seeds {_listed(mine)} and {_listed(theirs)} were not asked the same. Compare runs of the same seeds, or "
+            "of one features.left_out=CLASS"
+        )
 
 
 def _values(group, data, progress):
@@ -173,8 +217,11 @@ def _told_apart(group):
 def _name(group):
     if len(group) == 1:
         return str(group[0].path)
-    seeds = ", ".join(str(target.recipe.seed) for target in group)
-    return f"{group[0].recipe.name} {group[0].kind}, seeds {seeds}"
+    return f"{group[0].recipe.name} {group[0].kind}, seeds {_listed(target.recipe.seed for target in group)}"
+
+
+def _listed(seeds):
+    return ", ".join(map(str, seeds))
 
 
 def _difference(field, mine, theirs):

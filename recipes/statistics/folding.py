@@ -103,7 +103,7 @@ def _is_range(layer):
 def _uses(layer, model):
     """By how many layers of the model a layer's output is taken."""
     nodes = {id(node) for other in model.layers for node in other._inbound_nodes}
-    return sum(id(node) in nodes for node in layer._outbound_nodes)
+    return len(nodes.intersection(map(id, layer._outbound_nodes)))
 
 
 def _check(model, examples, wanted):

@@ -8,6 +8,13 @@ import msgspec
 from recipes import files, pipeline, rundir, tasks
 from recipes.errors import RecipeError
 from recipes.statistics import drawing, spread
+from recipes.training import distribution
+
+_ONE_BY_ONE = "runs over folds or seeds are trained and scored one after another, each by one machine"
+_INSTEAD = (
+    "Train each over the machines by itself (`edgezoo train RECIPE --seed N --strategy multiworker`): a run that is "
+    "there is read. Or give --strategy mirrored, cpu or gpu"
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,27 +52,33 @@ def over_seeds(recipe, seeds, folder):
     return [(pathlib.Path(folder) / rundir.default_path(each).name, each) for each in recipes]
 
 
-def measure(planned, progress=None):
+def measure(planned, progress=None, strategy=None):
     """Train and score what is left of `planned`, `(path, recipe)` pairs of one recipe.
 
     Args:
         planned: What `over_folds` or `over_seeds` gave.
         progress: Called as `progress(stage, done, total)`.
+        strategy: Where each run trains, one of `recipes.training.distribution.NAMES` but `multiworker`; what the
+            machine has by default.
 
     Returns:
         A `Repeated`.
 
     Raises:
-        RecipeError: A directory holds a run of other values, or a recipe can't be run; directories are
-            looked at before anything is trained.
+        RecipeError: A directory holds a run of other values, or a recipe can't be run, or not so; directories
+            and devices are looked at before anything is trained.
     """
     for path, recipe in planned:
         _check(path, recipe)
+    if left := [recipe for path, recipe in planned if not rundir.Run(path, recipe).trained]:
+        taken = distribution.take_here(strategy or "auto", _ONE_BY_ONE, _INSTEAD)
+        for recipe in left:
+            taken.check(recipe)
     scores = []
     for number, (path, recipe) in enumerate(planned, 1):
         if progress:
             progress(f"{path} ({number} of {len(planned)})", 0, 0)
-        scores.append(_scored(path, recipe, progress))
+        scores.append(_scored(path, recipe, progress, strategy))
     return Repeated(planned[0][1], tuple(path for path, _ in planned), tuple(scores))
 
 
@@ -119,10 +132,10 @@ def _content(repeated):
     }
 
 
-def _scored(path, recipe, progress):
+def _scored(path, recipe, progress, strategy):
     there = (path / "recipe.json").is_file()
     run = rundir.open_run(path) if there else pipeline.start(recipe, path, progress)
-    pipeline.train(run, progress)
+    pipeline.train(run, progress, strategy)
     return pipeline.evaluate(run, progress)["test"]
 
 

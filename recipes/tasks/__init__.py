@@ -11,6 +11,8 @@ A task module offers
   `batches`, pairs of the test split; `context`, a `Context`, has the recipe and the other data;
 - `reference(model, context, metrics)` → dict of floats to compare with, such as PCA's error, computed
   once, beside the scores of the Keras model;
+- `per_example(predict, batches, context)` → `(n, ...)`, by test example what the headline is computed from: what
+  two models are compared by on the same examples;
 - `signature_inputs(model, images, recipe)` → by signature the inputs that follow from `images`, or those
   alone where the model has one signature: to calibrate files and to compare them with Keras;
 - `draw(folder, context, model, predict)` writes the pictures that this task is looked at by;
@@ -21,8 +23,9 @@ and, where a task needs them,
 - `degradation(recipe)`, Keras layers between the target and the model's input in training;
 - `learnt(recipe, data)`, indices of the training split's examples that may be learnt, if not all; a
   `RecipeError` where the recipe's values and the data do not fit;
-- `per_example(predict, batches, context)` → `(n,)`, one value an example, whose mean is the headline:
-  what two models are compared by on the same examples;
+- `resampled(values, counts)` → dict of `(resamples,)`, the headline first, where it is not the mean of what
+  `per_example` gives: the headline, and what it can be bought with, of resamples of the examples. `counts`
+  `(resamples, n)` says how often each example is in which; a headline that a resample does not define is NaN;
 - `SIGNATURES`, those that `score` asks a file for, if not all: a file with these alone is scored too. One
   that ends in `*` stands for all that begin so, as many as the model has;
 - `CONDITIONAL = True`: the model takes `{"image": …, "label": …}`.
@@ -33,7 +36,16 @@ import importlib
 from recipes.errors import RecipeError
 from recipes.tasks.context import Context
 
-__all__ = ["Context", "check_labels", "conditional", "degradation", "get", "input_shape", "keras_predictor"]
+__all__ = [
+    "Context",
+    "check_labels",
+    "conditional",
+    "degradation",
+    "get",
+    "input_shape",
+    "keras_predictor",
+    "resampled",
+]
 
 
 def get(name):
@@ -56,6 +68,20 @@ def degradation(recipe):
     """Keras layers that make the model's input of the target in training; none for most tasks."""
     task = get(recipe.task)
     return task.degradation(recipe) if hasattr(task, "degradation") else []
+
+
+def resampled(recipe, values, counts):
+    """The measures of resamples of test examples by name, `(resamples,)` each, the headline first.
+
+    Args:
+        recipe: A `recipes.recipe.Recipe`, whose task it is.
+        values: What `per_example` of the task gave, `(n, ...)`.
+        counts: How often each example is in each resample, `(resamples, n)`.
+    """
+    task = get(recipe.task)
+    if hasattr(task, "resampled"):
+        return task.resampled(values, counts)
+    return {task.HEADLINE: counts @ values / counts.sum(1)}
 
 
 def check_labels(recipe, data):

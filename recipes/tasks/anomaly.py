@@ -73,6 +73,29 @@ def judged(predict, batches, context):
     return np.concatenate(errors), np.concatenate(anomalous)
 
 
+def per_example(predict, batches, context):
+    """The error of each example, and 1 for an anomaly, 0 for an ordinary one: `(n, 2)`."""
+    return np.stack(judged(predict, batches, context), axis=1).astype(np.float64)
+
+
+def resampled(values, counts):
+    """`roc_auc`: of pairs of an anomaly and an ordinary example, the share where the anomaly's error is greater.
+
+    Pairs of equal errors count half (Hanley and McNeil, "The Meaning and Use of the Area under a Receiver
+    Operating Characteristic (ROC) Curve", 1982).
+    """
+    errors, anomalous = values.T
+    anomalies, ordinary = np.flatnonzero(anomalous), np.flatnonzero(1 - anomalous)
+    ordinary = ordinary[np.argsort(errors[ordinary], kind="stable")]
+    drawn = np.cumsum(counts[:, ordinary], axis=1)
+    drawn = np.pad(drawn, ((0, 0), (1, 0)))  # how many of the first 0, 1, … ordinary ones
+    ends = [np.searchsorted(errors[ordinary], errors[anomalies], side) for side in ("left", "right")]
+    smaller = sum(drawn[:, end] for end in ends) / 2  # (resamples, anomalies)
+    pairs = counts[:, anomalies].sum(1) * drawn[:, -1]
+    with np.errstate(invalid="ignore"):  # without a pair it is not defined
+        return {"roc_auc": (counts[:, anomalies] * smaller).sum(1) / pairs}
+
+
 def errors_of(recipe, examples, rebuilt):
     """What examples `(n, ...)` are judged by, `(n,)`: see `evaluation.anomaly_error`."""
     errors = squared_errors(examples, np.asarray(rebuilt, np.float32))

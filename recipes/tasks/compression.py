@@ -9,6 +9,7 @@ All pictures, decoded to 8 bits a channel, are judged alike: PSNR in dB is the m
 peak of 1. Bits are counted for each pixel, not for each channel.
 """
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -66,6 +67,25 @@ def score(predict, batches, context):
     """`bits_per_pixel` of all test images in one stream, and `squared_error` and `psnr` of the pictures."""
     images = np.concatenate([x for x, _ in batches])
     return _stored(predict, images, _counted(predict, context), 1.0).measures
+
+
+def per_example(predict, batches, context):
+    """The squared error of each picture, and its bits for a pixel: `(n, 2)`.
+
+    All pictures share one stream; a picture's bits are those that an ideal coder gives its code by the same
+    tables, which add up to the stream but for a few bytes.
+    """
+    images = np.concatenate([x for x, _ in batches])
+    codec = entropy_coding.Codec(np.rint(_counted(predict, context)))
+    codes = np.rint(_encoded(predict, images))
+    errors = _errors(images, _eight_bits(_by_batch(lambda part: predict(part, "decode"), codes)))
+    return np.stack([errors.sum(1), codec.bits(codes) / math.prod(images.shape[1:3])], axis=1)
+
+
+def resampled(values, counts):
+    """`squared_error`, and `bits_per_pixel`, since more bits make better pictures."""
+    means = counts @ values / counts.sum(1, keepdims=True)
+    return {"squared_error": means[:, 0], "bits_per_pixel": means[:, 1]}
 
 
 def reference(model, context, metrics):
@@ -178,9 +198,14 @@ def _eight_bits(images):
     return np.rint(255 * np.clip(images, 0, 1)).astype(np.uint8)
 
 
+def _errors(images, pictures):
+    """Squared errors of uint8 `pictures`, value by value, for a peak of 1: `(n, values)`."""
+    return np.square(pictures / 255 - images.astype(np.float64)).reshape(len(images), -1)
+
+
 def _point(images, setting, size, pictures):
     """Of `pictures`, uint8, which stand for `images` and take `size` bytes together."""
-    errors = np.square(pictures / 255 - images.astype(np.float64)).reshape(len(images), -1)
+    errors = _errors(images, pictures)
     measures = {
         "bits_per_pixel": 8 * size / (len(images) * images.shape[1] * images.shape[2]),
         "psnr": float(-10 * np.log10(np.maximum(errors.mean(1), 1e-12)).mean()),

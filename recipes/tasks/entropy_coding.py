@@ -43,6 +43,14 @@ class Codec:
                 encoder.encode(np.ascontiguousarray(escaped.view(np.uint16).astype(np.int32)), self._raw)
         return encoder.get_compressed().astype("<u4").tobytes()
 
+    def bits(self, codes):
+        """What each of the codes `(n, places)` takes by the tables, without the rounding of a stream: `(n,)`."""
+        taken = np.zeros(len(codes))
+        for table, column in zip(self._tables, _words(codes).T, strict=True):
+            symbols = table.symbols(column)
+            taken += table.bits[symbols] + 32 * (symbols == table.escape)
+        return taken
+
     def decode(self, content, count):
         """The `count` codes that `content` holds, int32 `(count, places)`."""
         decoder = self._coding.queue.RangeDecoder(np.frombuffer(content, "<u4").astype(np.uint32))
@@ -65,7 +73,9 @@ class _Table:
         self.low = max(int(column.min()), middle - _WIDEST // 2)
         self.escape = min(int(column.max()), middle + _WIDEST // 2) - self.low + 1
         counts = np.bincount(self.symbols(column), minlength=self.escape + 1) + _PRIOR
-        self.model = model.Categorical(counts / counts.sum(), perfect=False)
+        shares = counts / counts.sum()
+        self.bits = -np.log2(shares)
+        self.model = model.Categorical(shares, perfect=False)
 
     def symbols(self, column):
         """Values `(n,)` as symbols of the table, int32."""

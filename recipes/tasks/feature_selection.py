@@ -37,8 +37,7 @@ def score(predict, batches, context):
         asked about those that `predict` gives for the test images; `squared_error` per image of the
         reconstruction; `selected`, how many different pixels were chosen.
     """
-    places = chosen_features(predict, context.data.shape)
-    classifier = _trees().fit(_flat(context, context.train)[:, places], _labels(context.train))
+    places, classifier = _fitted(predict, context)
     labels, values, errors = [], [], []
     for x, y in batches:
         labels.append(y)
@@ -50,6 +49,19 @@ def score(predict, batches, context):
         "squared_error": float(np.concatenate(errors).mean()),
         "selected": float(len(set(places))),
     }
+
+
+def per_example(predict, batches, context):
+    """1 where the classifier of `score` finds an example's class, else 0: `(n,)`."""
+    _, classifier = _fitted(predict, context)
+    found = [classifier.predict(np.asarray(predict(x, "encode"), np.float32)) == y for x, y in batches]
+    return np.concatenate(found).astype(np.float64)
+
+
+def _fitted(predict, context):
+    """The chosen places, and a classifier that learnt the training images' values there."""
+    places = chosen_features(predict, context.data.shape)
+    return places, _trees().fit(_flat(context, context.train)[:, places], _labels(context.train))
 
 
 def chosen_features(predict, shape):

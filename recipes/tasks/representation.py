@@ -48,6 +48,13 @@ def score(predict, batches, context):
     }
 
 
+def per_example(predict, batches, context):
+    """1 where the linear classifier finds an example's class, else 0: `(n,)`."""
+    pairs = [(flat(predict(x, "encode")), y) for x, y in batches]
+    codes, labels = (np.concatenate(part) for part in zip(*pairs, strict=True))
+    return (probe(*_learnt(predict, context)).predict(codes) == labels).astype(np.float64)
+
+
 def flat(code):
     """A batch of codes as `(n, units)` float32; of a Gaussian code, its mean."""
     code = np.asarray(code["mean"] if isinstance(code, dict) else code, np.float32)

@@ -53,6 +53,22 @@ def score(predict, batches, context):
     return scores | {"lookups_per_second": lookups}
 
 
+def per_example(predict, batches, context):
+    """By test image the share of its answer within 2 bits that has its label, NaN where none comes back: `(n,)`."""
+    table, labels = _table(predict, context)
+    pairs = [(_bits(predict, x), y) for x, y in batches]
+    codes, asked = (np.concatenate(part) for part in zip(*pairs, strict=True))
+    answers = [np.concatenate(shells) for shells in _answers(table, codes)]
+    return _shares(answers, labels, asked)
+
+
+def resampled(values, counts):
+    """`precision_radius_2`, and `unanswered_radius_2`, since who answers less errs less."""
+    answered = counts @ np.isfinite(values)
+    precisions = counts @ np.nan_to_num(values) / np.maximum(answered, 1)
+    return {"precision_radius_2": precisions, "unanswered_radius_2": 1 - answered / counts.sum(1)}
+
+
 def _per_second(count, began):
     """`count` over the processor's seconds since `began`, of which the clock counts one tick at least."""
     return count / max(time.process_time() - began, time.get_clock_info("process_time").resolution)
@@ -88,10 +104,18 @@ def _judged(answers, labels, asked, radius):
 
 def precision(answers, labels, asked):
     """Share of an answer's examples that have the label asked for, averaged over answers with any; 0 if none."""
-    shares = [
-        np.mean(labels[answer] == label) for answer, label in zip(answers, asked, strict=True) if len(answer)
-    ]
-    return float(np.mean(shares)) if shares else 0.0
+    shares = _shares(answers, labels, asked)
+    return float(np.nanmean(shares)) if np.isfinite(shares).any() else 0.0
+
+
+def _shares(answers, labels, asked):
+    """Share of each answer's examples that have the label asked for, NaN where there are none: `(n,)`."""
+    return np.array(
+        [
+            np.mean(labels[answer] == label) if len(answer) else np.nan
+            for answer, label in zip(answers, asked, strict=True)
+        ]
+    )
 
 
 def reference(model, context, metrics):

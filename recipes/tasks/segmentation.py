@@ -31,28 +31,51 @@ def score(predict, batches, context):
     counts, nats = 0, 0.0
     for x, y in batches:
         logits = np.asarray(predict(x), np.float32)  # (n, h, w, classes)
-        counts = counts + confusion(y, logits.argmax(-1), logits.shape[-1])
+        counts = counts + confusions(y, logits).sum(0)
         log_p = np.take_along_axis(log_softmax(logits, axis=-1), y[..., None].astype(np.intp), axis=-1)
         nats -= log_p.sum(dtype=np.float64)
     return {
-        "mean_iou": mean_iou(counts),
+        "mean_iou": float(mean_iou(counts)),
         "pixel_accuracy": float(np.trace(counts) / counts.sum()),
         "cross_entropy": float(nats / counts.sum()),
     }
 
 
-def confusion(labels, guesses, classes):
-    """Pixels of each class (rows) that were given each class (columns), `(classes, classes)`."""
-    from sklearn.metrics import confusion_matrix
+def per_example(predict, batches, context):
+    """The confusion matrix of each image, `(n, classes, classes)`."""
+    return np.concatenate([confusions(y, np.asarray(predict(x), np.float32)) for x, y in batches])
 
-    return confusion_matrix(np.ravel(labels), np.ravel(guesses), labels=range(classes))
+
+def resampled(values, counts):
+    """`mean_iou` and `pixel_accuracy` over all pixels of a resample's images."""
+    n, classes, _ = values.shape
+    matrices = (counts @ values.reshape(n, -1)).reshape(-1, classes, classes)
+    hits = np.trace(matrices, axis1=1, axis2=2)
+    return {"mean_iou": mean_iou(matrices), "pixel_accuracy": hits / matrices.sum((1, 2))}
+
+
+def confusions(labels, logits):
+    """Of each image how many pixels of each class (rows) are given each class (columns).
+
+    Args:
+        labels: `(n, h, w)`.
+        logits: `(n, h, w, classes)`.
+
+    Returns:
+        `(n, classes, classes)`.
+    """
+    n, classes = len(logits), logits.shape[-1]
+    pairs = (labels.astype(np.int64) * classes + logits.argmax(-1)).reshape(n, -1)
+    places = pairs + np.arange(n)[:, None] * classes**2
+    return np.bincount(places.ravel(), minlength=n * classes**2).reshape(n, classes, classes)
 
 
 def mean_iou(counts):
-    """The mean intersection over union of the classes that occur in `counts`, a confusion matrix."""
-    hits = np.diag(counts)
-    unions = counts.sum(0) + counts.sum(1) - hits
-    return float((hits[unions > 0] / unions[unions > 0]).mean())
+    """The mean intersection over union of the classes that occur in confusion matrices `(..., classes, classes)`."""
+    hits = np.diagonal(counts, axis1=-2, axis2=-1)
+    unions = counts.sum(-2) + counts.sum(-1) - hits
+    shares = hits / np.where(unions > 0, unions, 1)
+    return shares.sum(-1) / (unions > 0).sum(-1)
 
 
 def reference(model, context, metrics):

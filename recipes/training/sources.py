@@ -60,6 +60,8 @@ def check_chain(recipe, other, value, following):
 def trained(name, seed, folder, what, progress=None):
     """The trained run that `name` means, gone on with where it is not finished.
 
+    Several workers train it together, as they do the run that waits for it.
+
     Args:
         name: The directory of a run, or the name of a recipe.
         seed: Of a recipe that has to be trained.
@@ -67,6 +69,17 @@ def trained(name, seed, folder, what, progress=None):
         what: What it is to that run, such as `the teacher`.
         progress: Called as `progress(stage, done, total)`.
     """
+    from recipes import pipeline
+    from recipes.training import distribution
+
+    taken = distribution.current()
+    run = taken.shared(lambda: _found_or_begun(name, seed, folder, what, progress))
+    pipeline.train(run, progress, taken.name if taken.replicas > 1 else None)
+    return run
+
+
+def _found_or_begun(name, seed, folder, what, progress):
+    """The run at `name`, or that of the recipe called so: in the usual places, else a new one."""
     from recipes import pipeline
 
     if is_run(name):
@@ -77,6 +90,4 @@ def trained(name, seed, folder, what, progress=None):
     there = next((path for path in (beside, default) if is_run(path)), None)
     if progress:
         progress(f"{what}: {there or beside}", 0, 0)
-    run = rundir.open_run(there) if there else pipeline.start(recipe, beside, progress)
-    pipeline.train(run, progress)
-    return run
+    return rundir.open_run(there) if there else pipeline.start(recipe, beside, progress)

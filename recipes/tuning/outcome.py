@@ -115,7 +115,7 @@ def _write_recipe(outcome):
     if outcome.default:
         own = ", ".join(f"{o.name} {o.text(outcome.default.objectives[o.name])}" for o in search.objectives)
         lines.append(f"The recipe as it is: {own}.")
-    lines.append(f"Run it: edgezoo run {outcome.recipe_file}")
+    lines.append(f"Run it from this folder: edgezoo run {outcome.recipe_file.name}")
     tuned = search.space.recipe(best.values)
     yaml_recipes.write(outcome.recipe_file, tuned, f"{recipe.name}_tuned", "\n".join(lines))
 

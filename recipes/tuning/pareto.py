@@ -4,6 +4,9 @@ import itertools
 
 from recipes import plots
 
+_WIDE, _HIGH = 20, 12  # pixels that a trial's name takes
+_NAMED = 3  # of trials that lie on one another
+
 
 def front(records, objectives):
     """The records that no other equals in all objectives and beats in one, sorted by the first objective."""
@@ -48,9 +51,6 @@ def _panel(axis, records, kept, x, y):
     shown = sorted(front(kept, (x, y)), key=lambda record: record.objectives[x.name])  # of these two alone
     line = [(r.objectives[x.name], r.objectives[y.name]) for r in shown]
     axis.plot(*zip(*line, strict=True), "o-", color="tab:red", ms=6, label="front", drawstyle=_steps(x, y))
-    for record in shown:
-        place = (record.objectives[x.name], record.objectives[y.name])
-        axis.annotate(record.trial, place, (4, 5), textcoords="offset points", fontsize=7)
     for scale, objective in ((axis.set_xscale, x), (axis.set_yscale, y)):
         values = [r.objectives[objective.name] for r in records]
         if not objective.higher_is_better and min(values) > 0 and max(values) > 3 * min(values):
@@ -61,6 +61,23 @@ def _panel(axis, records, kept, x, y):
         ylabel=f"{y.name.replace('_', ' ')} ({arrows[y.higher_is_better]})",
     )
     axis.grid(alpha=0.3)
+    _name(axis, [record.trial for record in shown], line)
+
+
+def _name(axis, names, places):
+    """The trials' names beside their points; points too close for names of their own share one."""
+    seen = axis.transData.transform(places)
+    groups = []
+    for name, place, spot in zip(names, places, seen, strict=True):
+        near = next((g for g in groups if abs(g[1] - spot)[0] < _WIDE and abs(g[1] - spot)[1] < _HIGH), None)
+        if near:
+            near[2].append(name)
+        else:
+            groups.append((place, spot, [name]))
+    for place, _, together in groups:
+        more = f" and {len(together) - _NAMED} more" if len(together) > _NAMED else ""
+        text = ", ".join(together[:_NAMED]) + more
+        axis.annotate(text, place, (4, 5), textcoords="offset points", fontsize=7)
 
 
 def _steps(x, y):

@@ -31,6 +31,7 @@ class Settings(Values, kw_only=True):
         objectives: Names, the most important first.
         algorithm: How the next trial is chosen.
         trials: How many; `None` for all that Hyperband's brackets have.
+        strategy: Where each trial trains, one of `recipes.training.distribution.NAMES`.
     """
 
     recipe: Recipe
@@ -38,6 +39,7 @@ class Settings(Values, kw_only=True):
     objectives: tuple[str, ...]
     algorithm: Algorithm = "bayesian"
     trials: Size | None = 20
+    strategy: str = "auto"
 
 
 class Record(Values, kw_only=True):

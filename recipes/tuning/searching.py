@@ -14,6 +14,11 @@ from recipes.tuning import search as searches
 from recipes.tuning.space import Space
 
 TRIALS = 20
+_ONE_MACHINE = "a search trains each trial on one machine"
+_INSTEAD = (
+    "It goes over machines by trials: the same command on each with KERASTUNER_TUNER_ID, KERASTUNER_ORACLE_IP and "
+    "KERASTUNER_ORACLE_PORT set, without TF_CONFIG. Give --strategy mirrored, cpu or gpu for each"
+)
 
 
 def tune(
@@ -27,6 +32,7 @@ def tune(
     seed=0,
     workers=1,
     progress=None,
+    strategy=None,
     **overrides,
 ):
     """Search for better values of the recipe called `name`.
@@ -46,6 +52,8 @@ def tune(
         seed: Of everything random.
         workers: Processes that run trials; 1 is this one.
         progress: Called as `progress(stage, done, total)`.
+        strategy: Where each trial trains, one of `recipes.training.distribution.NAMES` but `multiworker`; what the
+            machine has by default.
         **overrides: New values for the recipe, the same in all trials.
 
     Returns:
@@ -56,11 +64,20 @@ def tune(
         TrainingError: The search could not go on.
     """
     recipe = registry.get(name, seed=seed, **overrides)
-    search = begin(recipe, out, algorithm, trials, objectives, space, progress)
+    search = begin(recipe, out, algorithm, trials, objectives, space, progress, strategy)
     return proceed(search, workers, progress)
 
 
-def begin(recipe, out=None, algorithm="bayesian", trials=None, objectives=(), space=None, progress=None):
+def begin(
+    recipe,
+    out=None,
+    algorithm="bayesian",
+    trials=None,
+    objectives=(),
+    space=None,
+    progress=None,
+    strategy=None,
+):
     """Make a search's directory, once its space fits the recipe and the architecture; see `tune`.
 
     Raises:
@@ -75,6 +92,7 @@ def begin(recipe, out=None, algorithm="bayesian", trials=None, objectives=(), sp
         hint = registry.closest(algorithm, ("bayesian", "random", "hyperband"))
         raise RecipeError(f"there is no algorithm {algorithm!r}.{hint} Possible: bayesian, random, hyperband")
     names = tuple(o.name for o in measures.get(recipe.task, tuple(objectives)))
+    take(strategy or "auto").check(recipe)
     recipe = _placed(teaching.check(recipe))
     found = Space(recipe, space or recipe.space)
     data = pipeline.prepare(recipe, progress)
@@ -86,6 +104,7 @@ def begin(recipe, out=None, algorithm="bayesian", trials=None, objectives=(), sp
         objectives=names,
         algorithm=algorithm,
         trials=trials or (None if algorithm == "hyperband" else TRIALS),
+        strategy=strategy or "auto",
     )
     return searches.create(out, settings)
 
@@ -101,6 +120,7 @@ def proceed(search, workers=1, progress=None):
     from recipes.tuning import oracles, outcome, serving, working
 
     chief = serving.role() == "chief"
+    take(search.settings.strategy)
     with _alone(search):
         oracle = oracles.build(search)
         if search.oracle_file.exists():
@@ -135,16 +155,25 @@ def help_out(path):
             )
         time.sleep(0.5)
     search = searches.open_search(path)
+    take(search.settings.strategy)
     serving.join(search)
     return search
 
 
-def extended(search, trials):
-    """The search with another number of trials, which its directory remembers."""
-    if trials is None or trials == search.settings.trials:
-        return search
-    changed = msgspec.structs.replace(search.settings, trials=trials)
-    return searches.keep(search.path, changed)
+def extended(search, trials=None, strategy=None):
+    """The search with another number of trials or another strategy, which its directory remembers."""
+    if strategy:
+        take(strategy).check(search.settings.recipe)
+    given = {name: value for name, value in (("trials", trials), ("strategy", strategy)) if value}
+    changed = msgspec.structs.replace(search.settings, **given)
+    return search if changed == search.settings else searches.keep(search.path, changed)
+
+
+def take(strategy):
+    """The strategy called `strategy`, by which this process trains trials."""
+    from recipes.training import distribution
+
+    return distribution.take_here(strategy, _ONE_MACHINE, _INSTEAD)
 
 
 def _placed(recipe):

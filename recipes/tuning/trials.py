@@ -71,11 +71,11 @@ def _measured(search, record, progress):
     import keras
 
     keras.utils.clear_session()  # what the trials before left behind
-    opened = _opened(search, record)
+    opened, strategy = _opened(search, record), search.settings.strategy
     if record.epochs < opened.recipe.epochs:
-        model = pipeline.pause(opened, record.epochs, progress)
+        model = pipeline.pause(opened, record.epochs, progress, strategy)
     else:
-        pipeline.train(opened, progress)
+        pipeline.train(opened, progress, strategy)
         model = opened.model()
     return measuring.measure(opened, model, search.objectives, progress)
 

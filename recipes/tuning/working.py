@@ -1,7 +1,6 @@
 """The loop of whoever runs trials: ask for one, run it, say what it came to."""
 
 import contextlib
-import threading
 import time
 import traceback
 
@@ -9,6 +8,7 @@ from keras_tuner.engine.trial import TrialStatus
 
 from recipes.errors import TrainingError
 from recipes.tuning import trials
+from recipes.tuning.beating import every
 from recipes.tuning.oracles import COMBINED
 
 _BEAT = 5.0  # seconds between two signs of life
@@ -65,19 +65,11 @@ def _run(search, oracle, trial, worker, progress):
     return TrialStatus.COMPLETED, None
 
 
-@contextlib.contextmanager
 def _signs_of_life(oracle, trial):
     """Within the block the oracle is asked for the trial now and then."""
-    ended = threading.Event()
 
-    def beat():
-        while not ended.wait(_BEAT):
-            with contextlib.suppress(Exception):  # a chief that is away for a while
-                oracle.get_trial(trial)
+    def ask():
+        with contextlib.suppress(Exception):  # a chief that is away for a while
+            oracle.get_trial(trial)
 
-    thread = threading.Thread(target=beat, daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        ended.set()
+    return every(_BEAT, ask)

@@ -94,11 +94,17 @@ class Enlarge(L.Layer):
         return keras.ops.image.resize(x, (12, 12), interpolation=self.interpolation)
 
 
+class EnlargeAndReLU(Enlarge):
+    def call(self, x):
+        return keras.ops.relu(super().call(x))
+
+
 @pytest.mark.parametrize(
     ("operator", "cutting", "instead"),
     [
         ("AVERAGE_POOL_2D", lambda: L.AveragePooling2D(3, 2, "same"), lambda: L.AveragePooling2D(3, 2)),
         ("GELU", lambda: L.Activation("gelu"), lambda: L.ReLU(6.0)),
+        ("RELU", lambda: EnlargeAndReLU("bilinear"), lambda: L.Conv2D(4, 1, activation="relu")),
         ("RESIZE_NEAREST_NEIGHBOR", lambda: Enlarge("nearest"), lambda: Enlarge("bilinear")),
         ("SOFTMAX", lambda: L.Softmax(), lambda: L.Identity()),
     ],
@@ -111,6 +117,33 @@ def test_the_remedy_leaves_the_graph_in_one_piece(chain, operator, cutting, inst
         found = export.benchmark(export.to_tflite(model, "int8", [data]), runs=1)
         assert (found.undelegated, found.partitions) == (left, 2 if left else 1)
     assert operator in ADVICE
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [
+        L.Conv2D(4, 3, padding="same", dilation_rate=2, activation="relu"),
+        L.DepthwiseConv2D(3, padding="same", dilation_rate=2, activation="relu6"),
+        L.Conv2DTranspose(3, 3, strides=2, padding="same", activation="relu"),
+        L.Conv2DTranspose(12, 3, strides=2, padding="same", activation="relu"),
+        L.Conv2DTranspose(12, 4, strides=3, padding="same", activation="relu6"),
+    ],
+)
+def test_dilated_and_transposed_convolutions_cut_no_graph(chain, layer):
+    data = np.random.default_rng(0).normal(size=(8, 6, 6, 4)).astype(np.float32)
+    model = chain((6, 6, 4), layer, L.Conv2D(2, 1))
+    files = export.convert(model, ["float32", "int8"], [data])
+    found = export.benchmark(files["int8"], runs=1)
+    assert (found.undelegated, found.partitions) == ({}, 1)
+    assert export.verify(model, files["int8"], [data]).passed
+    errors = {each.layer: each.own_error for each in export.explain(*files.values(), [data]).layers}
+    assert layer.name in errors and max(errors.values()) < 0.1
+
+
+def test_what_cuts_nothing_is_said_to():
+    base = measured(1.0, time("CONV_2D", 0.5), time("ADD", 0.5))
+    (text,) = slower(report(base, measured(1.2, time("CONV_2D", 0.51), time("ADD", 0.49))))
+    assert text.endswith("No operator cuts its graph, and none takes most of the difference.")
 
 
 def test_a_report_says_it_everywhere(chain, tmp_path, monkeypatch):

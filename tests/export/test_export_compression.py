@@ -1,5 +1,6 @@
 """Pruning and clustering: what they promise of weights, in training on every backend, and in files."""
 
+import os
 import subprocess
 import sys
 

@@ -17,9 +17,10 @@ from ai_edge_litert import schema_py_generated as schema
 
 import export
 from export import decoding, flatbuffer
+from export.editing import Editor
 from export.process import Worker
 
-READ, LOADED = 4000, 150
+READ, LOADED, QUANTIZED, ASKED = 4000, 150, 60, 60
 
 
 @pytest.fixture(scope="module")
@@ -57,6 +58,126 @@ def test_damaged_files_in_the_child_of_the_benchmark(fuzzing, files, tmp_path):
         # What the caller asks next is answered.
         assert fuzzing.load_in_child(worker, files[0], tmp_path / "sound.tflite") == "ran"
     assert ends["ran"] and ends["refused as damaged"]
+
+
+def values_for(content, seed, scale=1.0):
+    """Two examples by signature and input, whatever shapes a file may ask for."""
+    generator = np.random.default_rng(seed)
+    return {
+        name: {
+            tensor.name: (scale * generator.standard_normal((2, *tensor.shape[1:]))).astype(tensor.dtype)
+            for tensor in signature.inputs
+        }
+        for name, signature in export.inspect(content).signatures.items()
+    }
+
+
+def damaged_files(fuzzing, files, start, count):
+    """So many damaged files that are not refused for what they look like, and whose inputs can be made."""
+    seed = start
+    while count:
+        content, _ = fuzzing.damaged(files, seed)
+        seed += 1
+        try:
+            values_for(content, seed)
+        except (export.InvalidFile, TypeError, ValueError):
+            continue
+        count -= 1
+        yield seed, content
+
+
+def test_damaged_files_are_quantised_or_refused(fuzzing, files):
+    floats = [content for content in files if export.inspect(content).precision == "float32"]
+    ends = {}
+    for seed, content in damaged_files(fuzzing, floats, READ + LOADED, QUANTIZED):
+        precision = export.PRECISIONS[1 + seed % (len(export.PRECISIONS) - 1)]
+        samples = {name: [arrays] for name, arrays in values_for(content, seed).items()}
+        try:
+            end = export.load(export.quantize(content, precision, samples, timeout=60)).contents.precision
+        except (export.ExportError, export.InvalidFile, export.InvalidInput) as error:
+            end = type(error)
+        ends[end] = ends.get(end, 0) + 1
+    assert set(export.PRECISIONS) & set(ends) and export.ExportError in ends
+
+
+@pytest.mark.filterwarnings("ignore:invalid value encountered in cast")
+def test_damaged_files_are_asked(fuzzing, files):
+    """What runs on zeros may do anything on other values."""
+    answered = 0
+    for seed, content in damaged_files(fuzzing, files, 2 * READ, ASKED):
+        try:
+            predict = export.load(content)
+            for scale in (1.0, 1e30):
+                for name, arrays in values_for(content, seed, scale).items():
+                    answered += len(predict.raw(arrays, name))
+        except (export.InvalidFile, export.InvalidInput):
+            continue
+    assert answered
+
+
+def filling(content):
+    """A file that also makes a tensor as large as its input's first values say."""
+    model = flatbuffer.parse(content)
+    graph, operators = model.subgraphs[0], []
+    edit = Editor(model, graph)
+
+    def step(kind, inputs, shape, options=None, dtype="float32"):
+        output = edit.tensor(shape, f"added{len(operators)}")
+        graph.tensors[output].type = getattr(schema.TensorType, dtype.upper())
+        made = edit.operator(kind, inputs, output)
+        if options:
+            made.builtinOptionsType = getattr(schema.BuiltinOptions, options)
+            made.builtinOptions = getattr(schema, f"{options}T")()
+        operators.append(made)
+        return output
+
+    def constant(values, dtype):
+        index = edit.tensor(np.shape(values), f"constant{len(graph.tensors)}")
+        graph.tensors[index].type = getattr(schema.TensorType, dtype.upper())
+        graph.tensors[index].buffer = flatbuffer.add_buffer(model, np.array(values, dtype))
+        return index
+
+    flat = step("RESHAPE", [graph.inputs[0], constant([432], "int32")], (432,))
+    sides = step("SLICE", [flat, constant([0], "int32"), constant([3], "int32")], (3,))
+    whole = step("CAST", [sides], (3,), dtype="int32")
+    filled = step("FILL", [whole, constant(1.0, "float32")], (1, 1, 1))
+    step("REDUCE_MAX", [filled, constant([0, 1, 2], "int32")], (), "ReducerOptions")
+    graph.operators = [*operators, *graph.operators]
+    return flatbuffer.serialise(model)
+
+
+def test_a_file_that_asks_for_all_memory_on_some_values_only(classifier):
+    content = filling(classifier.files["float32"])
+    predict = export.load(content)
+    ordinary, large = classifier.main[:2], np.full((1, 12, 12, 3), 40_000, np.float32)
+    expected = export.load(classifier.files["float32"])(ordinary)
+    np.testing.assert_array_equal(predict(ordinary), expected)
+    with pytest.raises(export.InvalidFile, match="can't run the file"):
+        predict(large)
+    np.testing.assert_array_equal(predict(ordinary), expected)
+    with pytest.raises(export.ExportError, match="int8"):
+        export.quantize(content, "int8", [large])
+
+
+def endless(content):
+    """A file whose graph calls itself without end, which no check of its structure finds."""
+    model = flatbuffer.parse(content)
+    graph, operator = model.subgraphs[0], model.subgraphs[0].operators[0]
+    tensor = Editor(model, graph).tensor((1,), "yes", flatbuffer.add_buffer(model, np.array([True])))
+    graph.tensors[tensor].type = schema.TensorType.BOOL
+    operator.opcodeIndex = flatbuffer.operator_code(model, "IF")
+    operator.inputs = [tensor, int(graph.inputs[0])]
+    operator.builtinOptionsType = schema.BuiltinOptions.IfOptions
+    operator.builtinOptions = schema.IfOptionsT()
+    operator.builtinOptions.thenSubgraphIndex = operator.builtinOptions.elseSubgraphIndex = 0
+    return flatbuffer.serialise(model)
+
+
+@pytest.mark.parametrize("precision", ["float16", "dynamic_int8"])
+def test_a_file_that_crashes_litert_is_not_quantised(classifier, precision):
+    with pytest.raises(export.ExportError, match=f"{precision}.*segmentation fault"):
+        export.quantize(endless(classifier.files["float32"]), precision)
+    assert export.quantize(classifier.files["float32"], precision) == classifier.files[precision]
 
 
 def overlapping(count):
@@ -164,21 +285,8 @@ except export.InvalidFile as error:
 
 
 def test_a_file_that_crashes_litert_leaves_its_caller_alive(classifier, tmp_path):
-    """The graph calls itself without end, which no check of its structure finds."""
-    model = flatbuffer.parse(classifier.files["float32"])
-    graph, operator = model.subgraphs[0], model.subgraphs[0].operators[0]
-    buffer = flatbuffer.add_buffer(model, np.array([True]))
-    tensor = schema.TensorT()
-    tensor.name, tensor.buffer, tensor.type = b"yes", buffer, schema.TensorType.BOOL
-    tensor.shape = np.array([1], np.int32)
-    graph.tensors.append(tensor)
-    operator.opcodeIndex = flatbuffer.operator_code(model, "IF")
-    operator.inputs = [len(graph.tensors) - 1, int(graph.inputs[0])]
-    operator.builtinOptionsType = schema.BuiltinOptions.IfOptions
-    operator.builtinOptions = schema.IfOptionsT()
-    operator.builtinOptions.thenSubgraphIndex = operator.builtinOptions.elseSubgraphIndex = 0
     file = tmp_path / "endless.tflite"
-    file.write_bytes(flatbuffer.serialise(model))
+    file.write_bytes(endless(classifier.files["float32"]))
     env = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     done = subprocess.run(
         [sys.executable, "-c", LOAD, str(file)], capture_output=True, text=True, check=False, env=env

@@ -11,6 +11,7 @@ import pytest
 
 import export
 from export.html import charts, graph, to_html
+from export.markdown import size
 
 L = keras.layers
 VOID = {"meta", "br"}
@@ -90,6 +91,7 @@ def test_it_says_what_the_report_says(exported):
     for file in report.files:
         assert file.file in words
         assert f"{file.metrics['accuracy']:.4f}" in words
+        assert f"{size(file.contents.bytes)} {size(file.weights.zip_bytes)}" in words
         assert text.count(f"<title>{file.file}</title>") == 1
     for layer in ("stem", "first", "second", "logits"):
         assert layer in words

@@ -38,6 +38,8 @@ REWRITTEN = {
     "LEAKY_RELU": L.LeakyReLU(negative_slope=0.2),
     "HARD_SWISH": L.Activation("hard_swish"),
     "ELU": L.ELU(),
+    "RELU": L.Conv2DTranspose(3, 3, strides=2, padding="same", activation="relu"),
+    "RELU6": L.Conv2DTranspose(12, 3, strides=2, padding="same", activation="relu6"),
 }
 
 
@@ -149,9 +151,7 @@ def test_random_layers_are_refused(chain):
 
 
 def test_weights_beyond_float16_are_refused(chain):
-    model = chain(
-        (8,), L.Dense(4, name="dense", kernel_initializer=keras.initializers.Constant(1e5))
-    )
+    model = chain((8,), L.Dense(4, name="dense", kernel_initializer=keras.initializers.Constant(1e5)))
     with pytest.raises(export.ExportError, match="65504"):
         export.to_tflite(model, "float16")
 

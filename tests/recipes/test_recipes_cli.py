@@ -9,7 +9,7 @@ from PIL import Image
 from recipes import pipeline, rundir
 from recipes.data import prepared
 
-VERBS = ("list", "show", "run", "train", "evaluate", "export", "benchmark", "predict")
+VERBS = ("list", "show", "run", "train", "tune", "evaluate", "export", "benchmark", "predict")
 
 
 @pytest.mark.parametrize("verb", VERBS)

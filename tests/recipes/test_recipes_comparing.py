@@ -156,7 +156,6 @@ def of(recipe, path="runs/a", **values):
         ([of("lenet5_digits"), of("lenet5_mnist")], "data is digits and mnist"),
         ([of("lenet5_digits"), of("lenet5_digits", **{"features.folds": 5})], "features.folds is 0 and 5"),
         ([of("vae_mnist"), of("autoencoder_mnist")], "task is generation and reconstruction"),
-        ([of("anomaly_digits_mnist"), of("anomaly_digits_mnist")], "roc_auc is one of all"),
     ],
 )
 def test_what_was_not_tested_alike_is_refused(targets, words):

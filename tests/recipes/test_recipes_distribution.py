@@ -1,6 +1,7 @@
 """One recipe on one device and on several: the same history, the same weights, and what can't be had."""
 
 import json
+import pathlib
 
 import numpy as np
 import pytest
@@ -9,8 +10,9 @@ from hypothesis import strategies as st
 
 from recipes import pipeline, registry, rundir
 from recipes.errors import RecipeError
-from recipes.recipe import Engine
+from recipes.statistics import repeating
 from recipes.training import distribution
+from recipes.tuning import searching
 
 # Shares of two sizes, clipped gradients, a penalty: all that a mean over devices would get wrong.
 VALUES = {
@@ -39,7 +41,7 @@ class Stop(Exception):
     pass
 
 def train(name, strategy, stop=None, **more):
-    run = pipeline.start(registry.get("lenet5_digits", **values, **more), out / name)
+    run = pipeline.start(registry.get("lenet5_digits", **values | more), out / name)
     told = []
     def progress(stage, done, total):
         told.append(stage)
@@ -51,15 +53,55 @@ def train(name, strategy, stop=None, **more):
         pipeline.train(run)
     (out / name / "told.json").write_text(json.dumps(told))
 
-train("one", "gpu" if backend == "tensorflow" and tf.config.get_visible_devices("GPU") else "cpu")
+def train_both(name, **more):
+    train(name, single, **more)
+    train(f"{name}-several", "mirrored", **more)
+
+def observe(layers):  # what they note of a batch that two devices share, far from zero beside its spread
+    taken = distribution.take("mirrored")
+    x = np.random.default_rng(0).normal(300, 1, (7, 5, 5, 3)).astype("float32")
+    with taken.building():
+        image = keras.Input(x.shape[1:])
+        normalised = keras.Model(image, keras.layers.BatchNormalization(momentum=0)(image))
+        ranged = keras.Model(image, ActivationRange(known=False)(image)[0])
+    with normalizing.synchronized(normalised), ranges.followed(ranged):
+        for model in (normalised, ranged):
+            taken.strategy.run(lambda part, model=model: model(part, training=True), (taken._spread(x),))
+    found = {v.name: taken.strategy.experimental_local_results(v.value) for v in (normalised.weights + ranged.weights)}
+    np.savez(layers, x=x, **{name: np.stack([v.numpy() for v in each]) for name, each in found.items()})
+
+single = "gpu" if backend == "tensorflow" and tf.config.get_visible_devices("GPU") else "cpu"
+train("one", single)
 train("several", "mirrored")
 train("stopped", "mirrored", stop="epoch 1/")
 if backend == "tensorflow":
+    import keras
+    import recipes
+    from export.awareness.ranges import ActivationRange
+    from recipes.statistics import repeating
+    from recipes.training.distribution import normalizing, ranges
+    train_both("accumulated", **json.loads(sys.argv[3]))
+    observe(out / "layers.npz")
+    short = values | {"epochs": 1}
+    seeds = repeating.over_seeds(registry.get("lenet5_digits", **short), [3], out / "seeds")
+    repeating.measure(seeds, strategy="mirrored")
+    searched = {"space": {"optimizer.learning_rate": "log:1e-3..1e-2"}, "algorithm": "random", "trials": 1}
+    recipes.tune("lenet5_digits", out / "search", strategy="mirrored", **searched, **short)
+    keras.config.set_floatx("float64")
+    keras.config.set_dtype_policy("float64")
     normalised = {"model": "lenet5_modern", "epochs": 1, "optimizer.name": "sgd", "optimizer.warmup": 0}
-    values |= normalised
-    train("normalised", "cpu")
-    train("normalised-several", "mirrored")
+    train_both("normalised", **normalised, **{"regularization.l2": 0})
 """
+
+# An update every three of twenty batches: one goes over an epoch's end, and the last two make none.
+ACCUMULATED = {
+    "batch_size": 129,
+    "engine.accumulation": 3,
+    "engine.ema": 0.9,
+    "optimizer.name": "adamw",
+    "optimizer.weight_decay": 0.01,
+    "regularization.max_norm": 1.5,
+}
 
 
 @pytest.fixture(scope="module")
@@ -69,22 +111,18 @@ def mirrored(tmp_path_factory, process):
 
 
 @pytest.fixture(scope="module")
-def sharded(tmp_path_factory, process):
+def sharded(tmp_path_factory, process, jax_backend):
     """Runs of one process of JAX that has two devices."""
-    pytest.importorskip("jax")
-    environment = {
-        "KERAS_BACKEND": "jax",
-        "JAX_PLATFORMS": "cpu",
-        "JAX_DISABLE_MOST_OPTIMIZATIONS": "1",
-        "XLA_FLAGS": "--xla_force_host_platform_device_count=2",
-    }
+    environment = jax_backend | {"XLA_FLAGS": "--xla_force_host_platform_device_count=2"}
     values = VALUES | {"batch_size": 256, "augmentation.translation": (0.1, 0.1)}
     return trained(tmp_path_factory.mktemp("sharded"), process, values, **environment)
 
 
 def trained(folder, process, values, **environment):
-    child = process(json.dumps(values), folder, command=("-c", PROGRAM), **environment)
-    _, err = child.communicate(timeout=600)
+    child = process(
+        json.dumps(values), folder, json.dumps(ACCUMULATED), command=("-c", PROGRAM), **environment
+    )
+    _, err = child.communicate(timeout=1200)
     assert child.returncode == 0, err
     return folder
 
@@ -125,13 +163,72 @@ def test_what_was_taken_is_told_and_written_down(mirrored):
     assert any("257/64" in line for line in told)
 
 
+def test_two_devices_accumulate_clip_decay_bound_and_average_as_one_does(mirrored):
+    assert_alike(mirrored / "accumulated", mirrored / "accumulated-several", 1e-4)
+
+
 def test_batch_normalisation_takes_the_statistics_of_the_whole_batch(mirrored):
-    """Those of each half differ by far more than the rounding of their sums."""
+    """In float64, where rounding leaves nothing to mistake for another statistic, gradient or momentum."""
     one, several = weights(mirrored / "normalised"), weights(mirrored / "normalised-several")
-    moving = [name for name in one if name.endswith(("moving_mean", "moving_variance"))]
-    assert len(moving) > 4
-    for name in moving:
-        np.testing.assert_allclose(several[name], one[name], rtol=0.02, atol=0.005, err_msg=name)
+    assert sum(name.endswith(("moving_mean", "moving_variance")) for name in one) > 4
+    for name in one:
+        assert one[name].dtype == np.float64
+        np.testing.assert_allclose(several[name], one[name], rtol=1e-9, atol=1e-11, err_msg=name)
+
+
+def test_what_layers_note_of_a_shared_batch(mirrored):
+    """The same on both devices, and that of all examples: in float32 also of those that lie far from zero."""
+    found = np.load(mirrored / "layers.npz")
+    x = found["x"].astype(np.float64)
+    expected = {
+        "moving_mean": x.mean((0, 1, 2)),
+        "moving_variance": x.var((0, 1, 2)),
+        "low": x.min(),
+        "high": x.max(),
+    }
+    for name, value in expected.items():
+        assert len(found[name]) == 2
+        for own in found[name]:
+            np.testing.assert_allclose(own, np.broadcast_to(value, own.shape), rtol=1e-4, err_msg=name)
+
+
+def test_seeds_and_trials_train_where_they_are_told_to(mirrored):
+    (seeds,) = (mirrored / "seeds").iterdir()
+    assert seeds.name == "lenet5_digits-seed3" and rundir.open_run(seeds).metrics()["test"]["accuracy"] > 0.1
+    (trial,) = (path.parent for path in (mirrored / "search" / "trials").glob("*/recipe.json"))
+    for path in (seeds, trial):
+        assert rundir.noted(rundir.open_run(path), "strategy") == "mirrored"
+
+
+@pytest.mark.parametrize("backend", ["tensorflow", "jax"])
+def test_several_runs_are_not_trained_over_machines(backend, monkeypatch):
+    """Nor by `auto` where the environment names machines; nothing waits for the others."""
+    from recipes.training.distribution import jax_devices, tensorflow_devices
+
+    devices = {"tensorflow": tensorflow_devices, "jax": jax_devices}[backend]
+    monkeypatch.setattr(distribution, "_backend", lambda: devices)
+    cluster = {"cluster": {"worker": ["a:1", "b:1"]}, "task": {"type": "worker", "index": 0}}
+    variable, text = {
+        "tensorflow": ("TF_CONFIG", json.dumps(cluster)),
+        "jax": ("JAX_COORDINATOR_ADDRESS", "a:1"),
+    }[backend]
+    for name, words in (("multiworker", "multiworker: runs"), ("auto", "auto, which the environment turns")):
+        monkeypatch.setenv(variable, text)
+        with pytest.raises(RecipeError, match=f"{words}.*edgezoo train RECIPE --seed N"):
+            repeating.measure([(pathlib.Path("nowhere"), registry.get("lenet5_digits"))], strategy=name)
+        with pytest.raises(RecipeError, match="KERASTUNER_TUNER_ID"):
+            searching.begin(registry.get("lenet5_digits"), "nowhere", strategy=name)
+    assert not pathlib.Path("nowhere").exists()
+
+
+def test_a_search_keeps_its_strategy_until_it_is_given_another(tmp_path):
+    from recipes.tuning import search
+
+    found = searching.begin(registry.get("lenet5_digits"), tmp_path / "a", strategy="cpu")
+    assert search.open_search(found.path).settings.strategy == "cpu"
+    assert searching.extended(found) is found
+    searching.extended(found, strategy="auto")
+    assert search.open_search(found.path).settings.strategy == "auto"
 
 
 def test_jax_on_two_devices_learns_what_one_learns(sharded):
@@ -245,8 +342,6 @@ def test_batch_that_cannot_be_shared():
     three.even = True
     with pytest.raises(RecipeError, match="batch_size=63"):
         three.check(registry.get("lenet5_digits"))
-    with pytest.raises(RecipeError, match=r"engine\.accumulation=2"):
-        three.check(registry.get("lenet5_digits", batch_size=63, engine=Engine(accumulation=2)))
 
 
 def test_strategy_is_a_matter_of_the_run(tmp_path):

@@ -1,6 +1,7 @@
 """Real workers on the loopback: what they learn together, who writes, and what happens when one is lost."""
 
 import contextlib
+import inspect
 import itertools
 import json
 import pathlib
@@ -19,13 +20,35 @@ from recipes.data import feeding
 from recipes.errors import TrainingError
 from recipes.training.distribution import meeting
 
-VALUES = {"epochs": 2, "batch_size": 128, "augmentation.translation": (0, 0), "optimizer.clip_norm": 0.5}
+VALUES = {
+    "epochs": 2,
+    "batch_size": 128,
+    "augmentation.translation": (0, 0),
+    "optimizer.clip_norm": 0.5,
+    "engine.accumulation": 2,
+    "engine.ema": 0.9,
+    "diagnostics.every": 5,
+    "distillation.teacher": "quick_digits",
+}
+
+
+def quick_digits():
+    """A teacher that is trained first, over the same workers."""
+    return registry.get("lenet5_digits", epochs=1, batch_size=128, **{"augmentation.translation": (0, 0)})
+
+
+TEACHER = f"""
+from recipes import registry
+
+{inspect.getsource(quick_digits)}
+registry.recipe(quick_digits)
+"""
 
 # Trains, and writes down beside the run which images it was fed and which weights it ended with.
 PROGRAM = """
 import json, pathlib, sys, zlib
 import numpy as np
-from recipes import pipeline, registry
+from recipes import pipeline
 from recipes.data import feeding
 from recipes.training import distribution
 
@@ -68,8 +91,12 @@ def environments(count):
 @pytest.fixture(scope="module")
 def alone(tmp_path_factory):
     """The same recipe, trained by this process alone."""
-    run = pipeline.start(registry.get("lenet5_digits", **VALUES), tmp_path_factory.mktemp("alone") / "run")
-    pipeline.train(run, strategy="cpu")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(registry._RECIPES, "quick_digits", quick_digits)
+        run = pipeline.start(
+            registry.get("lenet5_digits", **VALUES), tmp_path_factory.mktemp("alone") / "run"
+        )
+        pipeline.train(run, strategy="cpu")
     return run
 
 
@@ -78,8 +105,10 @@ def three(tmp_path_factory, process):
     """What three workers wrote; they share batches of 128 as 42, 43 and 43."""
     folder = tmp_path_factory.mktemp("three")
     children = [
-        process(json.dumps(VALUES), folder, command=("-c", PROGRAM), **environment, CUDA_VISIBLE_DEVICES="")
-        for environment in environments(3)
+        process(
+            json.dumps(VALUES), folder, command=("-c", TEACHER + PROGRAM), **place, CUDA_VISIBLE_DEVICES=""
+        )
+        for place in environments(3)
     ]
     for child in children:
         _, err = child.communicate(timeout=600)
@@ -137,8 +166,13 @@ def test_chief_alone_writes(three):
         "history.csv",
         "labels.txt",
         "checkpoints",
+        "diagnostics.csv",
+        "diagnostics.json",
+        "plots",
+        "tensorboard",
         "model.keras",
     }
+    assert rundir.open_run(folder / "quick_digits-seed0").trained
 
 
 def test_killed_worker_that_is_started_again(tmp_path, process, edgezoo):
@@ -227,6 +261,18 @@ def test_workers_meet_though_others_knock(monkeypatch):
     assert meeting.receive(found[1][0]) == b"handed over"
     threading.Thread(target=meeting.part, args=(found[1],)).start()
     meeting.part(found[0])
+
+
+def test_process_that_is_deaf_to_python_ends_with_a_reason(process):
+    """As in a handshake of TensorFlow that another worker left: the call holds Python's lock, and stays."""
+    code = (
+        "import ctypes; from recipes.training.distribution.deafness import bounded\n"
+        "with bounded(60, 'too soon'): pass\n"
+        "with bounded(1, 'nobody came'): ctypes.PyDLL(None).sleep(120)"
+    )
+    child = process(command=("-c", code))
+    out, err = child.communicate(timeout=60)
+    assert (child.returncode, out, err) == (1, "", "error: nobody came\n")
 
 
 def connected(address):

@@ -155,7 +155,7 @@ def test_a_step_that_overflows_is_left_out():
 
 def test_simulated_integers_are_learnt_in_float32():
     recipe = recipe_of(precision_policy="mixed_float16", ema=0.9, quantization="aware")
-    second = tuning_integers.second_part(recipe).engine
+    second = tuning_integers.second_part(recipe, 1000).engine
     assert (second.precision_policy, second.ema) == ("float32", 0.0)
 
 

@@ -1,5 +1,7 @@
 """Post-training quantisation of a run: its recipe's choices, and those of the command line."""
 
+from types import SimpleNamespace
+
 import keras
 import msgspec
 import numpy as np
@@ -9,6 +11,7 @@ import export
 from recipes import quantizing, registry
 from recipes.cli import quantizing as options
 from recipes.data import prepared
+from recipes.errors import RecipeError
 from recipes.tasks import Context
 
 
@@ -39,6 +42,10 @@ def test_int4_is_a_recipes_precision_but_no_default():
     assert registry.get("lenet5_digits").precisions == export.DEFAULT_PRECISIONS
 
 
+# As of a command line with no option.
+GIVEN_NOTHING = SimpleNamespace(get_parameter_source=lambda name: SimpleNamespace(name="DEFAULT"))
+
+
 def test_the_command_line_gives_what_was_given():
     assert options.changes(None, None, None, None, None, None) == {}
     assert options.changes(["c1", "f*"], 9, None, 99.5, "auto", None) == {
@@ -48,8 +55,8 @@ def test_the_command_line_gives_what_was_given():
         "percentile": 99.5,
         "equalize": "auto",
     }
-    assert options.search(None, "int8") is None
-    assert options.search(0.01, "int4") == ("int4", 0.01)
+    assert options.search(None, "int8", GIVEN_NOTHING) is None
+    assert options.search(0.01, "int4", GIVEN_NOTHING) == ("int4", 0.01)
 
 
 @pytest.mark.parametrize(
@@ -63,8 +70,8 @@ def test_the_command_line_gives_what_was_given():
 def test_the_command_line_refuses_what_means_nothing(given):
     with pytest.raises(export.InvalidInput):
         options.changes(*given)
-    with pytest.raises(export.InvalidInput):
-        options.search(-1.0, "int8")
+    with pytest.raises(RecipeError, match="--mixed"):
+        options.search(-1.0, "int8", GIVEN_NOTHING)
 
 
 def test_a_search_is_scored_on_the_validation_split():

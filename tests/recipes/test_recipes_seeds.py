@@ -107,6 +107,9 @@ def test_what_cannot_be_compared_is_refused():
         (("lenet5_digits",), "is a recipe, of which `edgezoo run lenet5_digits` makes a run"),
         (("lenet5_digits", "lenet5_mnist"), "`edgezoo compare` takes several"),
         (("lenet5_digits", "--set", "epochs=3"), "--set is for a RECIPE"),
+        (("lenet5_digits", "--strategy", "cpu"), "--strategy is for a RECIPE"),
+        (("lenet5_digits", "--seeds", "0", "--strategy", "mirrored_"), "Did you mean 'mirrored'"),
+        (("lenet5_digits", "--folds", 3, "--strategy", "multiworker"), "one after another"),
         (("lenet5_digits", "--seeds", "0", "--recipe", "lenet5_digits"), "--recipe is for a file"),
     ],
 )

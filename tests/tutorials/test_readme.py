@@ -84,10 +84,10 @@ def extended(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def short_run(extended, tmp_path_factory):
-    """That recipe, run for three epochs in the extended copy."""
+    """That recipe, run for one epoch in the extended copy."""
     folder = tmp_path_factory.mktemp("short")
     python(extended, "-m", "zoo.table", "--write", packages=extended)
-    values = ("data=digits", "epochs=3", 'precisions=["float32","int8"]')
+    values = ("data=digits", "epochs=1", 'precisions=["float32","int8"]')
     settings = [word for value in values for word in ("--set", value)]
     python(folder, "-m", "recipes", "run", "all_cnn_kmnist", "--out", "run", *settings, packages=extended)
     return folder

@@ -11,7 +11,7 @@ from recipes.training.distribution.single import Single
 NAMES = ("auto", "cpu", "gpu", "mirrored", "multiworker", "tpu")
 """What `--strategy` can be."""
 
-__all__ = ["NAMES", "Single", "current", "take", "unknown"]
+__all__ = ["NAMES", "Single", "current", "take", "take_here", "unknown"]
 
 _taken = {}
 _current = [Single("cpu", "")]
@@ -41,6 +41,23 @@ def take(name="auto"):
         _taken[name] = _taken.setdefault(chosen.name, chosen)
     _current[0] = _taken[name]
     return _current[0]
+
+
+def take_here(name, reason, instead):
+    """`take`, for what trains several runs one after another, each of them on this machine.
+
+    Args:
+        name: One of `NAMES`.
+        reason: Why it can't be several machines, for the error.
+        instead: What to do in the place of that.
+
+    Raises:
+        RecipeError: As of `take`; or `name` means several machines.
+    """
+    if name in NAMES and _backend().over_machines(name):
+        meant = "" if name == "multiworker" else ", which the environment turns into multiworker"
+        raise RecipeError(f"--strategy {name}{meant}: {reason}. {instead}")
+    return take(name)
 
 
 def unknown(name):

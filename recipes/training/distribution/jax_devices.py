@@ -21,7 +21,7 @@ def take(name):
     """
     import jax
 
-    if name == "multiworker" or (name == "auto" and any(map(os.environ.get, _ADDRESSES))):
+    if over_machines(name):
         return _processes()
     if name == "cpu" and jax.default_backend() != "cpu":
         device = jax.devices("cpu")[0]
@@ -35,6 +35,11 @@ def take(name):
         first = jax.devices()[0]
         return Single(name, f"1 {_words(kind)} under JAX", _exact(kind), lambda: jax.default_device(first))
     return Sharded(name, f"{count} {_words(kind)}s under JAX", _exact(kind))
+
+
+def over_machines(name):
+    """Whether the strategy called `name` is one of several processes here."""
+    return name == "multiworker" or (name == "auto" and any(map(os.environ.get, _ADDRESSES)))
 
 
 def _check(name, kind, count):

@@ -15,6 +15,8 @@ from recipes.errors import RecipeError, TrainingError
 
 _WAIT = 300.0  # seconds, without `EDGEZOO_WAIT`
 _PAUSE = 0.3  # seconds between two tries to connect
+_ANSWER = 5.0  # seconds that another worker may take for a word
+_KEEPING = {"TCP_KEEPIDLE": 30, "TCP_KEEPINTVL": 10, "TCP_KEEPCNT": 3}  # seconds, seconds, times
 _LEAVING = 10.0  # seconds that the others have to end their part
 _WORD = 4096  # bytes, at most, of a word between workers; what isn't one of us says more, or nothing
 
@@ -65,8 +67,12 @@ def send(connection, content):
     connection.sendall(struct.pack("!Q", len(content)) + content)
 
 
-def receive(connection, most=None):
-    """The bytes that `send` sent; a `ConnectionError` where the other end has gone, or is none of us."""
+def receive(connection, most=None, patience=None):
+    """The bytes that `send` sent; a `ConnectionError` where the other end has gone, or is none of us.
+
+    It waits for `patience` seconds, or as long as the other end is there.
+    """
+    connection.settimeout(patience)
     (count,) = struct.unpack("!Q", _exactly(connection, 8))
     if most is not None and count > most:
         raise ConnectionError("something else answers there")
@@ -146,8 +152,7 @@ def _late(others, addresses, missing, limit):
 def _greeted(connection, size):
     """The number of a worker that has just connected, and its connection."""
     try:
-        connection.settimeout(5)
-        content = json.loads(receive(connection, _WORD))
+        content = json.loads(receive(connection, _WORD, _ANSWER))
         if content["of"] != size or not 0 < content["worker"] < size:
             raise ConnectionError("a worker of another training")
         return content["worker"], connection
@@ -160,8 +165,7 @@ def _still_there(others, i):
     """Whether a worker that came answers; one that does not has to come again."""
     try:
         send(others[i], b"there?")
-        others[i].settimeout(5)
-        if receive(others[i], _WORD) == b"yes":
+        if receive(others[i], _WORD, _ANSWER) == b"yes":
             return True
     except OSError:
         pass
@@ -173,9 +177,9 @@ def _join(addresses, index, end, limit):
     """Another worker's part: the connection to the chief."""
     while (left := end - time.monotonic()) > 0:
         try:
-            connection = socket.create_connection(_split(addresses[0]), timeout=5)
+            connection = _kept(socket.create_connection(_split(addresses[0]), timeout=_ANSWER))
             send(connection, json.dumps({"worker": index, "of": len(addresses)}).encode())
-            while (word := _word(connection, left + _LEAVING)) == b"there?":
+            while (word := receive(connection, _WORD, left + _LEAVING)) == b"there?":
                 send(connection, b"yes")
             if word == b"go":
                 return connection
@@ -188,6 +192,10 @@ def _join(addresses, index, end, limit):
     )
 
 
-def _word(connection, patience):
-    connection.settimeout(patience)
-    return receive(connection, _WORD)
+def _kept(connection):
+    """The connection, which ends when the other machine is silent for a minute, whoever waits."""
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for name, value in _KEEPING.items():
+        if hasattr(socket, name):  # as on Linux
+            connection.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
+    return connection

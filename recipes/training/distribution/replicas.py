@@ -1,18 +1,19 @@
 """One model on several devices by `tf.distribute`, trained by Keras's own `fit`.
 
 What is computed is what one device would compute from the whole batch: each device's loss counts by its
-share of the batch, gradients are added up before they are clipped, and batch normalisation takes the
-statistics of the whole batch. Keras itself averages losses over devices, whatever their shares, and clips
+share of the batch, gradients are added up before they are clipped or accumulated, batch normalisation and the
+ranges of simulated integers take the statistics of the whole batch. Keras itself averages losses over devices, whatever their shares, and clips
 on each device alone.
 """
 
 import contextlib
-import threading
+import functools
 
 import keras
 from keras.src.losses import loss as keras_losses
 
 from recipes.errors import RecipeError
+from recipes.training.distribution import normalizing, ranges, updating
 from recipes.training.distribution.single import Single
 
 _APART = 1_000_003  # between the seeds of two devices; those of a model's layers lie close together
@@ -52,11 +53,6 @@ class Replicas(Single):
                 f"batch_size={size} can't be shared by {count} devices: give --set batch_size={near}, or "
                 "another strategy"
             )
-        if recipe.engine.accumulation > 1:
-            raise RecipeError(
-                f"engine.accumulation={recipe.engine.accumulation} is for one device under TensorFlow, and "
-                f"--strategy {self.name} has {count}: give engine.accumulation=1, or KERAS_BACKEND=jax"
-            )
 
     def _share(self, replica, size):
         """The part of a batch of `size` examples that a device learns from."""
@@ -65,16 +61,17 @@ class Replicas(Single):
     @contextlib.contextmanager
     def training(self, trainee, batch_size):
         own = trainee._distribute_strategy
-        weight = threading.local()  # a device's step runs in a thread of its own
+        told = updating.Step()
         trainee._distribute_strategy = None  # Keras's `fit` then leaves batches and results as they are
         trainee.make_train_function = lambda force=False: self._compile_training(
-            trainee, batch_size, weight, force
+            trainee, batch_size, told, force
         )
         trainee.make_test_function = lambda force=False: self._compile_test(trainee, force)
         with (
             _plain_losses(),
-            _synchronized(trainee),
-            _weighed(trainee.optimizer, weight),
+            normalizing.synchronized(trainee),
+            ranges.followed(trainee),
+            updating.together(trainee.optimizer, told),
             _own_seeds(trainee),
         ):
             try:
@@ -84,28 +81,32 @@ class Replicas(Single):
                 trainee._distribute_strategy = own
                 trainee.train_function = trainee.test_function = None
 
-    def _compile_training(self, trainee, batch_size, weight, force):
-        def step(data):
-            weight.value = _rows(data) / batch_size
+    def _compile_training(self, trainee, batch_size, told, force):
+        def step(data, changes):
+            told.here.weight, told.changes = _rows(data) / batch_size, changes
             return trainee.train_step(data)
 
         if force or trainee.train_function is None:
-            trainee.train_function = self._function(step, trainee)
+            changes = functools.partial(updating.due, trainee.optimizer)
+            trainee.train_function = self._function(step, trainee, changes)
 
     def _compile_test(self, trainee, force):
-        def step(data):
+        def step(data, _):
             return trainee.test_step(data) if _rows(data) else trainee.get_metrics_result()
 
         if force or trainee.test_function is None:
-            trainee.test_function = self._function(step, trainee)
+            trainee.test_function = self._function(step, trainee, bool)
 
-    def _function(self, step, trainee):
-        """What Keras calls with an iterator: `step` on every device, as often as one execution has steps."""
+    def _function(self, step, trainee, changes):
+        """What Keras calls with an iterator: `step` on every device, as often as one execution has steps.
+
+        A step is compiled for each of the values that `changes()` gives.
+        """
         import tensorflow as tf
 
         @tf.function
-        def on_all(data):
-            logs = self.strategy.run(step, (data,))
+        def on_all(data, changes):
+            logs = self.strategy.run(step, (data, changes))
             return keras.tree.map_structure(lambda v: self.strategy.experimental_local_results(v)[0], logs)
 
         def function(iterator):
@@ -113,7 +114,7 @@ class Replicas(Single):
             for _ in range(trainee.steps_per_execution):
                 if (batch := next(iterator, None)) is None:
                     break
-                logs = on_all(self._spread(batch))
+                logs = on_all(self._spread(batch), changes())
             if logs is None:
                 raise StopIteration
             return logs
@@ -148,38 +149,6 @@ def _plain_losses():
     finally:
         for name, function in own.items():
             setattr(keras_losses, name, function)
-
-
-@contextlib.contextmanager
-def _synchronized(trainee):
-    """Within the block, batch normalisations take the statistics of whole batches."""
-    found = [x for x in trainee._flatten_layers() if isinstance(x, keras.layers.BatchNormalization)]
-    layers = [layer for layer in found if not layer.synchronized]
-    for layer in layers:
-        layer.synchronized = True
-    try:
-        yield
-    finally:
-        for layer in layers:
-            layer.synchronized = False
-
-
-@contextlib.contextmanager
-def _weighed(optimizer, weight):
-    """Within the block, a device's loss counts by `weight.value`, and gradients are clipped once added up."""
-    inner = getattr(optimizer, "inner_optimizer", optimizer)
-    scale, clip, add = optimizer.scale_loss, inner._clip_gradients, inner._all_reduce_sum_gradients
-    optimizer.scale_loss = lambda loss: scale(loss) * weight.value
-    clips = any((inner.clipnorm, inner.global_clipnorm, inner.clipvalue))
-    if clips:
-        inner._clip_gradients = lambda grads: clip([g for g, _ in add([(g, None) for g in grads])])
-        inner._all_reduce_sum_gradients = lambda pairs: pairs
-    try:
-        yield
-    finally:
-        del optimizer.scale_loss
-        if clips:
-            del inner._clip_gradients, inner._all_reduce_sum_gradients
 
 
 @contextlib.contextmanager

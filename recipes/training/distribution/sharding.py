@@ -37,7 +37,7 @@ class Sharded(Single):
         self._distribution = keras.distribution.DataParallel(
             devices=keras.distribution.list_devices(jax.default_backend()), auto_shard_dataset=False
         )
-        self._folder = None
+        self._copies = contextlib.ExitStack()
 
     def told(self, batch_size):
         each = batch_size // self.replicas
@@ -92,12 +92,11 @@ class Sharded(Single):
             return run
         if not content:
             raise RecipeError("the first process could not begin the run; its own output says why")
-        self._folder = tempfile.TemporaryDirectory(prefix="edgezoo-process-")
-        return rundir.open_run(handing_over.unpacked(content, self._folder.name))
+        folder = self._copies.enter_context(tempfile.TemporaryDirectory(prefix="edgezoo-process-"))
+        return rundir.open_run(handing_over.unpacked(content, folder))
 
     def finish(self):
-        if self._folder:
-            self._folder.cleanup()
+        self._copies.close()
 
 
 def _broadcast(content):

@@ -22,8 +22,19 @@ def take(name):
     return _gpu() if name == "gpu" else _cpu()
 
 
+def over_machines(name):
+    """Whether the strategy called `name` is one of several workers here."""
+    from recipes.training.distribution import workers
+
+    return name == "multiworker" or (name == "auto" and _several_workers(workers.from_environment()))
+
+
+def _several_workers(cluster):
+    return cluster is not None and cluster.size > 1
+
+
 def _best(cluster):
-    if cluster and cluster.size > 1:
+    if _several_workers(cluster):
         return "multiworker"
     if _count("TPU") or os.environ.get("TPU_NAME"):
         return "tpu"
@@ -94,7 +105,7 @@ def _mirrored():
 
 
 def _multiworker(cluster):
-    if cluster is None or cluster.size < 2:
+    if not _several_workers(cluster):
         raise _refusal(
             "multiworker",
             "TF_CONFIG names no other worker",

@@ -4,6 +4,11 @@ from recipes.errors import RecipeError
 from recipes.training.distribution.single import Single
 
 
+def over_machines(name):
+    """Whether the strategy called `name` is one of several processes: there is none."""
+    return False
+
+
 def take(name):
     """The `Single` called `name`; Keras has no data parallelism under PyTorch."""
     import keras

@@ -6,7 +6,6 @@ with a `WorkerLost`; once all are back, they go on from the chief's newest check
 """
 
 import contextlib
-import faulthandler
 import json
 import os
 import tempfile
@@ -14,11 +13,15 @@ from typing import NamedTuple
 
 from recipes import rundir
 from recipes.errors import RecipeError, WorkerLost
-from recipes.training.distribution import handing_over, meeting
+from recipes.training.distribution import deafness, handing_over, meeting
 from recipes.training.distribution.replicas import Replicas
 
 _SILENCE = 20  # seconds without a sign of life after which a worker counts as lost
-_CONNECTING = 180  # seconds that TensorFlow's own handshake may take, once all have met
+_UNCONNECTED = "all workers came, but TensorFlow could not connect them"
+_INSTEAD = (
+    "one of them has ended, and its own output says why, or can't be reached. Start the same command on each again, "
+    "or wait longer: EDGEZOO_WAIT=SECONDS"
+)
 
 
 class Cluster(NamedTuple):
@@ -75,7 +78,7 @@ class Workers(Replicas):
 
     def __init__(self, cluster, devices, exact):
         self._others = meeting.meet(cluster.addresses, cluster.index)
-        self._folder = None
+        self._copies = contextlib.ExitStack()
         strategy = _connected(cluster)
         super().__init__("multiworker", f"{cluster.size} workers of {devices}", strategy, exact)
         self.cluster, self.chief = cluster, cluster.index == 0
@@ -83,16 +86,6 @@ class Workers(Replicas):
     def told(self, batch_size):
         who = "the chief, which alone writes" if self.chief else "which writes nothing"
         return f"{super().told(batch_size)}; this is worker {self.cluster.index}, {who}"
-
-    def check(self, recipe):
-        super().check(recipe)
-        from recipes import registry
-
-        if recipe.distillation.teacher in registry.names():
-            raise RecipeError(
-                f"distillation.teacher={recipe.distillation.teacher}: several workers don't train a teacher. Train "
-                "it before, and give its directory, which each worker can read: --set distillation.teacher=DIR"
-            )
 
     def part(self, size):
         """Which of a batch's `size` examples this process feeds, as a slice."""
@@ -109,8 +102,8 @@ class Workers(Replicas):
                 for other in self._others:
                     meeting.send(other, content)
                 return run
-            self._folder = tempfile.TemporaryDirectory(prefix="edgezoo-worker-")
-            return rundir.open_run(handing_over.unpacked(meeting.receive(self._others[0]), self._folder.name))
+            folder = self._copies.enter_context(tempfile.TemporaryDirectory(prefix="edgezoo-worker-"))
+            return rundir.open_run(handing_over.unpacked(meeting.receive(self._others[0]), folder))
         except OSError as error:
             who = "another worker" if self.chief else "the chief"
             raise WorkerLost(
@@ -139,11 +132,10 @@ class Workers(Replicas):
             ) from error
 
     def finish(self):
-        """Let the others know that this worker has done its part, and forget the copy of the run."""
+        """Let the others know that this worker has done its part, and forget the copies of runs."""
         meeting.part(self._others)
         self._others = []
-        if self._folder:
-            self._folder.cleanup()
+        self._copies.close()
 
 
 def _connected(cluster):
@@ -152,27 +144,24 @@ def _connected(cluster):
     from tensorflow.compiler.xla.tsl.protobuf import coordination_config_pb2
     from tensorflow.python.eager import context
 
-    job = next(iter(cluster.jobs))
+    job, limit = next(iter(cluster.jobs)), meeting.seconds()
     context.context().configure_coordination_service(
         service_type="standalone",
         service_leader=f"/job:{job}/replica:0/task:0",
-        cluster_register_timeout_in_ms=1000 * _CONNECTING,
+        cluster_register_timeout_in_ms=round(1000 * limit / 2),  # this worker then begins again
         heartbeat_timeout_in_ms=1000 * _SILENCE,
         coordinated_jobs=[
             coordination_config_pb2.CoordinatedJob(name=name, num_tasks=count)
             for name, count in cluster.jobs.items()
         ],
     )
-    # A worker that is lost in the middle of the handshake leaves the others in it, deaf to Python.
-    faulthandler.dump_traceback_later(_CONNECTING, exit=True)
     try:
-        return tf.distribute.MultiWorkerMirroredStrategy()
+        with deafness.bounded(limit, f"{_UNCONNECTED} within {limit:g} s: {_INSTEAD}"):
+            return tf.distribute.MultiWorkerMirroredStrategy()
     except RuntimeError as error:
         raise RecipeError(
             "--strategy multiworker: TensorFlow was used in this process already; take the strategy first, in a "
             f"new process ({str(error).splitlines()[0]})"
         ) from error
     except tf.errors.OpError as error:
-        raise WorkerLost(f"the workers could not connect: {str(error).splitlines()[0]}") from error
-    finally:
-        faulthandler.cancel_dump_traceback_later()
+        raise WorkerLost(f"{_UNCONNECTED} ({str(error).splitlines()[0]})") from error
