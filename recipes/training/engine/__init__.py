@@ -7,7 +7,7 @@ import contextlib
 
 from recipes.errors import RecipeError
 from recipes.training import batch_norm
-from recipes.training.engine import averaging, execution, memory, precision, residence, tensors, xla
+from recipes.training.engine import averaging, execution, memory, precision, residence, xla
 from recipes.training.engine.memory import guarded
 from recipes.training.engine.residence import batches
 from recipes.training.engine.tensors import fed
