@@ -199,6 +199,23 @@ def test_several_signatures_are_saved_and_loaded(trained, tmp_path):
     assert export.simulation(loaded, again, data["decode"], "decode").largest <= 1
 
 
+def test_ranges_of_several_signatures_never_cut_off_what_the_calibration_had():
+    signatures = variational()
+    data = data_for(signatures)
+    aware = export.quantization_aware(signatures["reconstruct"], calibration=data, signatures=signatures)
+    ends = {end: [v for v in aware.trained.variables if v.path.endswith(end)] for end in ("/low", "/high")}
+    assert all(ends.values())
+    before = {end: [np.asarray(v) for v in held] for end, held in ends.items()}
+    aware.compile(keras.optimizers.Adam(1e-2), "binary_crossentropy")
+    images = data["reconstruct"][0]
+    aware.fit(0.1 * images, images, batch_size=16, epochs=3, verbose=0)
+    aware.fit(4.0 * images, images, batch_size=16, epochs=3, verbose=0)
+    for end, sign in (("/low", -1), ("/high", 1)):
+        moved = [sign * (np.asarray(v) - old) for v, old in zip(ends[end], before[end], strict=True)]
+        assert min(np.min(by) for by in moved) >= 0
+    assert max(np.max(by) for by in moved) > 0.1
+
+
 def test_some_of_the_signatures_go_into_a_file(trained):
     _, aware, content, data = trained
     part = {"encode": aware.signatures["encode"]}
