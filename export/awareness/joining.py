@@ -7,6 +7,7 @@ ratio of the scales to 8 bits, and it costs time. Training can learn one range f
 import numpy as np
 
 from .. import flatbuffer
+from . import weights
 from .ranges import HIGHEST, LOWEST
 from .structure import read
 
@@ -63,8 +64,7 @@ def _share(structure, tensors):
     scale = (high - low) / (HIGHEST - LOWEST)
     zero = int(np.clip(round(LOWEST - low / scale), LOWEST, HIGHEST))
     for index in tensors:
-        spread = structure.tensor(index).quantization
-        spread.scale, spread.zeroPoint = np.array([scale], np.float32), np.array([zero], np.int64)
+        weights.rescale(structure, index, scale, zero)
 
 
 def _unlink(structure, removed):

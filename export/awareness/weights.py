@@ -4,6 +4,7 @@ import numpy as np
 
 from .. import flatbuffer
 from .operators import KERNELS
+from .ranges import HIGHEST, LOWEST
 
 
 def of(model, signature):
@@ -95,3 +96,13 @@ def set_buffer(model, tensor, value):
     buffer.data = np.ascontiguousarray(value).view(np.uint8).ravel()
     model.buffers.append(buffer)
     tensor.buffer = len(model.buffers) - 1
+
+
+def rescale(structure, index, scale, zero):
+    """Give a tensor of 8 bits another scale; a constant keeps its value, as nearly as the scale allows."""
+    tensor, value = structure.tensor(index), structure.constant(index)
+    tensor.quantization.scale = np.array([scale], np.float32)
+    tensor.quantization.zeroPoint = np.array([zero], np.int64)
+    if value is not None:
+        steps = np.clip(np.rint(value / scale) + zero, LOWEST, HIGHEST)
+        set_buffer(structure.model, tensor, steps.astype(np.int8))

@@ -6,7 +6,7 @@ from .. import flatbuffer
 from ..errors import ExportError
 from . import template_of, twins_of, weights
 from .operator_layer import QuantizedOperator
-from .ranges import HIGHEST, LOWEST, ActivationRange
+from .ranges import ActivationRange
 from .structure import read, source_of
 
 STEPS = 2**30  # the largest bias, in steps of a channel's scale times the input's
@@ -95,12 +95,7 @@ def _share_buffers(parsed):
 def _write_range(structure, layer):
     scale, zero = (np.asarray(value) for value in layer.grid())
     for index in layer.tensors:
-        tensor, value = structure.tensor(index), structure.constant(index)
-        tensor.quantization.scale = np.array([scale], np.float32)
-        tensor.quantization.zeroPoint = np.array([int(zero)], np.int64)
-        if value is not None:
-            steps = np.clip(np.rint(value / scale) + zero, LOWEST, HIGHEST)
-            weights.set_buffer(structure.model, tensor, steps.astype(np.int8))
+        weights.rescale(structure, index, scale, int(zero))
 
 
 def _write_kernel(structure, layer, written):

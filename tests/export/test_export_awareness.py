@@ -297,3 +297,28 @@ def test_layer_normalisation_goes_on_learning():
     aware.compile(keras.optimizers.Adam(1e-4), "mse")
     aware.fit(x, wanted, epochs=10, batch_size=16, verbose=0)
     assert np.sqrt(np.mean((np.asarray(aware(x)) - wanted) ** 2)) < 1.1 * before
+
+
+@keras.saving.register_keras_serializable("test")
+class BesideConstant(layers.Layer):
+    """What it takes, and beside it eight values between two ends."""
+
+    def __init__(self, low, high, **options):
+        super().__init__(**options)
+        self.low, self.high = low, high
+
+    def call(self, x):
+        constant = np.linspace(self.low, self.high, 8, dtype="float32").reshape(1, 8)
+        return keras.ops.concatenate([x, keras.ops.tile(constant, (keras.ops.shape(x)[0], 1))], axis=-1)
+
+
+def test_constants_keep_their_values_where_scales_become_one():
+    def build(x):
+        shared = layers.Dense(8)(layers.Flatten()(x))
+        return layers.Add()([layers.Dense(4)(BesideConstant(*ends)(shared)) for ends in ((-9, 27), (-36, 9))])
+
+    model, x = block(build), images(64)
+    assert "QUANTIZE" in export.inspect(export.to_tflite(model, "int8", [x])).operators
+    aware = export.quantization_aware(model, calibration=[x])
+    wanted, found = np.asarray(model(x)), np.asarray(aware(x))
+    assert np.sqrt(np.mean((found - wanted) ** 2)) < 0.05 * wanted.std()
