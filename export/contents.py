@@ -10,6 +10,7 @@ from types import MappingProxyType
 from . import flatbuffer
 from .errors import InvalidFile, InvalidInput
 from .layers import label
+from .remembering import ByContent
 from .structure import reading
 
 FLOATS = ("float32", "float16", "float64", "bfloat16")
@@ -17,6 +18,8 @@ FLOATS = ("float32", "float16", "float64", "bfloat16")
 WEIGHTED = ("BATCH_MATMUL", "CONV_2D", "CONV_3D", "DEPTHWISE_CONV_2D", "EMBEDDING_LOOKUP", "FULLY_CONNECTED")
 WEIGHTED += ("GATHER", "TRANSPOSE_CONV")
 BITS = {"float32": 32, "float16": 16, "int8": 8, "uint8": 8, "int4": 4}
+
+_FOUND = ByContent()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,12 +93,16 @@ def inspect(tflite):
         InvalidFile: It is not a `.tflite` file, or it is damaged.
     """
     content = read(tflite)
+    return _FOUND.get(content, lambda: _contents(content))
+
+
+def _contents(content):
     model = flatbuffer.parse(content)
     with reading(content):
-        return _contents(content, model)
+        return _of_model(content, model)
 
 
-def _contents(content, model):
+def _of_model(content, model):
     names = [
         flatbuffer.operator_name(model, operator)
         for graph in model.subgraphs

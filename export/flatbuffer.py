@@ -8,8 +8,10 @@ from functools import cache
 import numpy as np
 
 from .errors import InvalidFile
+from .remembering import ByContent
 
 IDENTIFIER = b"TFL3"
+_DECODABLE = ByContent()
 
 
 def parse(content):
@@ -30,7 +32,7 @@ def parse(content):
             f" expected {IDENTIFIER!r}. Give the bytes of a converted model, or its path."
         )
     try:
-        check_decodable(content)
+        _DECODABLE.get(content, lambda: check_decodable(content))
         model = flatbuffer_utils.read_model_from_bytearray(content)
         check_structure(model, content)
     except InvalidFile:
