@@ -24,3 +24,14 @@ def saved_models(tmp_path_factory):
         np.save(folder / f"{name}.outputs.npy", model(given, training=False))
         model.save(folder / f"{name}.keras")
     return folder
+
+
+@pytest.fixture(scope="session")
+def learn():
+    """`learn(model, data, passes, size)`: what a model makes of itself, all passes as one epoch, which is quicker."""
+
+    def fit(model, data, passes, size=64):
+        many = np.concatenate([data] * passes)
+        return model.fit(many, many, batch_size=size, epochs=1, shuffle=False, verbose=0)
+
+    return fit

@@ -99,7 +99,7 @@ def test_clone_stays_an_autoencoder(model, images):
     assert type(clone) is type(model)
 
 
-def test_autoencoder_learns_more_than_the_mean_image():
+def test_autoencoder_learns_more_than_the_mean_image(learn):
     """Blobs at random places: after 60 steps the error is under that of the best constant image."""
     keras.utils.set_random_seed(0)
     rng = np.random.default_rng(0)
@@ -110,6 +110,6 @@ def test_autoencoder_learns_more_than_the_mean_image():
     sizes = {"input_shape": (16, 16, 1), "code": 4, "filters": (8, 16)}
     model = zoo.create("convolutional_autoencoder", **sizes)
     model.compile(keras.optimizers.Adam(5e-3), "mse")
-    model.fit(images, images, batch_size=64, epochs=30, verbose=0)
+    learn(model, images, 30)
     constant = np.square(images - images.mean(axis=0)).mean()
     assert model.evaluate(images, images, verbose=0) < 0.5 * constant

@@ -76,7 +76,7 @@ def test_only_training_cools():
     assert int(layer.step) == 1
 
 
-def test_learns_which_inputs_tell_the_others():
+def test_learns_which_inputs_tell_the_others(learn):
     """Two of ten inputs are signals, the others sums of them: from no other pair do all follow as well."""
     keras.utils.set_random_seed(1)
     rng = np.random.default_rng(0)
@@ -87,7 +87,7 @@ def test_learns_which_inputs_tell_the_others():
     selector = ConcreteSelector(2, steps=300, seed=3, name="selector")
     model = keras.Sequential([keras.Input((10,)), selector, keras.layers.Dense(10, name="decoder")])
     model.compile(keras.optimizers.Adam(0.05), "mse")
-    model.fit(data, data, batch_size=64, epochs=75, verbose=0)
+    learn(model, data, 75)
     assert set(selector.selected) == {3, 9}
     assert selector.mean_max_probability > 0.9
 

@@ -147,7 +147,7 @@ def test_autoencoder_is_counted_saved_and_mirrored(tmp_path):
 
 
 @pytest.mark.parametrize("hidden", [(), (12,)])
-def test_training_contracts(hidden):
+def test_training_contracts(hidden, learn):
     """A larger weight leaves a smaller penalty behind, all else alike."""
     images = np.random.default_rng(0).random((64, 4, 4, 1), dtype="float32")
     left = []
@@ -156,7 +156,7 @@ def test_training_contracts(hidden):
         options = {"code": 10, "hidden": hidden, "weight": weight, "seed": 0}
         model = zoo.create("contractive_autoencoder", input_shape=(4, 4, 1), **options)
         model.compile(keras.optimizers.Adam(0.01), "mse")
-        model.fit(images, images, batch_size=64, epochs=60, verbose=0)
+        learn(model, images, 60)
         model.encoder(images, training=True)
         left.append(float(model.encoder.losses[0]) / weight)
     assert left[1] < 0.5 * left[0]

@@ -98,7 +98,7 @@ def test_a_code_as_the_prior_expects_it_costs_nothing():
     np.testing.assert_allclose(code_nats(np.stack([logits, logits + 2]), logits), [0, 0], atol=1e-6)
 
 
-def test_training_shortens_the_description_and_spends_nats():
+def test_training_shortens_the_description_and_spends_nats(learn):
     """Images are sums of one of two bars in each of three places: 3 bits, which the code must learn."""
     keras.utils.set_random_seed(0)
     bits = np.array(list(itertools.product((0, 1), repeat=3)))
@@ -106,10 +106,10 @@ def test_training_shortens_the_description_and_spends_nats():
     for image, row in zip(images, bits, strict=True):
         for place, bit in enumerate(row):
             image[2 * place + bit] = 1
-    images = np.repeat(images, 8, axis=0)
+    images = np.random.default_rng(0).permutation(np.repeat(images, 8, axis=0))
     model = zoo.create("mdl_autoencoder", input_shape=(6, 6, 1), groups=4, units=3, hidden=(32,))
     model.compile(keras.optimizers.Adam(0.02), lambda x, y: keras.ops.sum((x - y) ** 2, axis=(1, 2, 3)))
-    model.fit(images, images, batch_size=32, epochs=100, verbose=0)
+    learn(model, images, 100, size=32)
     model(images)
     nats = float(model.encoder.get_layer("code").losses[0]) / (2 * 0.1**2)
     assert model.evaluate(images, images, verbose=0) < 0.4

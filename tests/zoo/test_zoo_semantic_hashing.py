@@ -99,14 +99,14 @@ def test_every_bit_is_on_for_about_half_of_the_images():
     assert share.max() < 0.7
 
 
-def test_training_makes_bits_certain():
+def test_training_makes_bits_certain(learn):
     """Two kinds of images: the noise is overcome, and the bits differ between the kinds, not within."""
     kinds = np.random.default_rng(3).random((2, 8, 8, 1)) > 0.5
     which = np.arange(128) % 2
     data = kinds[which].astype("float32")
     model = small(noise=1.0, seed=0)
     model.compile(keras.optimizers.Adam(5e-3), "binary_crossentropy")
-    model.fit(data, data, batch_size=64, epochs=30, verbose=0, shuffle=False)
+    learn(model, data, 30)
     code = np.asarray(model.encoder(data))
     assert np.abs(code - 0.5).mean() > special.expit(1) - 0.5 + 0.02  # what it begins with, and more
     bits = code >= 0.5

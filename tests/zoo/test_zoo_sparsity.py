@@ -148,7 +148,7 @@ def test_autoencoder_refuses_arguments(given, named):
 
 
 @pytest.mark.parametrize(("kind", "target", "activation"), [("kl", 0.1, "sigmoid"), ("l1", None, "relu")])
-def test_training_makes_the_code_sparse(kind, target, activation):
+def test_training_makes_the_code_sparse(kind, target, activation, learn):
     """Every unit is driven to its target, or towards 0 where there is none."""
     keras.utils.set_random_seed(0)
     options = {"penalty": kind, "target": target, "activation": activation, "weight": 1.0}
@@ -156,7 +156,7 @@ def test_training_makes_the_code_sparse(kind, target, activation):
     images = activity(64, 4, 4, 1)
     before = np.abs(model.encoder(images, training=True)).mean()
     model.compile(keras.optimizers.Adam(0.03), "mse")
-    model.fit(images, images, batch_size=64, epochs=120, verbose=0)
+    learn(model, images, 120)
     after = np.asarray(model.encoder(images))
     if target:
         np.testing.assert_allclose(after.mean(axis=0), target, atol=0.03)
