@@ -1,20 +1,23 @@
-"""Write a SavedModel of a model that computes on JAX or PyTorch, by a process that computes on TensorFlow."""
+"""Write a SavedModel of a model that computes on JAX or PyTorch, by a child process on TensorFlow."""
 
-import json
+import atexit
 import os
-import subprocess
 import sys
 from pathlib import Path
 
-from .errors import ExportError, InvalidInput
-from .process import TIMEOUT
+from .errors import ExportError, InvalidInput, WorkerDied
+from .process import TIMEOUT, JobFailed, Worker
 from .scratch import scratch_folder
 
-LAST = 1500  # characters of what a process printed that say why it failed
+SCRIPT = Path(__file__).with_name("saving.py")
+
+_worker = Worker(SCRIPT, KERAS_BACKEND="tensorflow")  # kept: importing TensorFlow takes seconds
+_serves = None
+atexit.register(_worker.stop)
 
 
 def through_tensorflow(model, parts, directory, timeout=TIMEOUT):
-    """Save a model, load it on the TensorFlow backend in a new process, and let that write the SavedModel.
+    """Save a model and let a process on the TensorFlow backend load it and write the SavedModel.
 
     Args:
         model: A `keras.Model`.
@@ -59,49 +62,24 @@ def _modules(model):
     return [name for name in modules if not name.startswith("keras.")]
 
 
+def _loaded(modules):
+    """What the process that saves has to have loaded: if any of it changes, another one must."""
+    files = [getattr(sys.modules[name], "__file__", None) for name in modules]
+    times = [os.stat(file).st_mtime_ns if file and os.path.exists(file) else None for file in files]
+    return tuple(sys.path), tuple(modules), tuple(times)
+
+
 def _run(request, name, timeout):
-    environment = os.environ | {
-        "KERAS_BACKEND": "tensorflow",
-        "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
-        "CUDA_VISIBLE_DEVICES": "-1",
-        "TF_CPP_MIN_LOG_LEVEL": "3",
-    }
+    global _serves
+    loaded = _loaded(request["modules"])
+    if loaded != _serves:
+        _worker.stop()
+    _serves = loaded
     try:
-        done = subprocess.run(
-            [sys.executable, "-P", "-c", f"from {__name__} import write; write()"],
-            input=json.dumps(request),
-            env=environment,
-            capture_output=True,
-            text=True,
-            timeout=timeout,
-            check=False,
-        )
-    except subprocess.TimeoutExpired as error:
+        _worker.call("save", timeout, path=sys.path, **request)
+    except JobFailed as error:
+        raise ExportError(f"Model {name!r} can't be written on TensorFlow: {error.kind}: {error}") from error
+    except WorkerDied as error:
         raise ExportError(
-            f"Model {name!r}: writing the SavedModel took longer than {timeout:g} seconds."
+            f"Model {name!r}: the process that writes its SavedModel {error.cause} while {error.stage}: {error.log}"
         ) from error
-    if done.returncode:
-        raise ExportError(f"Model {name!r} can't be written on TensorFlow: {done.stderr.strip()[-LAST:]}")
-
-
-def write():
-    """What the other process does: read a request from its input and write the SavedModel."""
-    import importlib
-
-    import keras
-
-    from .saved_model import to_saved_model
-
-    request = json.load(sys.stdin)
-    for module in request["modules"]:
-        importlib.import_module(module)
-    model = keras.saving.load_model(request["model"], compile=False)
-    for tensor, name in zip(keras.tree.flatten(model.input), request["inputs"], strict=False):
-        tensor.name = name  # loading gives inputs without a name another one
-    names = request["signatures"]
-    parts = (
-        {names["only"]: model}
-        if isinstance(names, dict)
-        else {name: model.signatures[name] for name in names}
-    )
-    to_saved_model(model, Path(request["directory"]), parts)

@@ -32,11 +32,11 @@ class JobFailed(RuntimeError):
 class Worker:
     """A child process that answers one request at a time. Safe to call from several threads.
 
-    `script` is what it runs; it talks as `worker.py` does.
+    `script` is what it runs; it talks as `worker.py` does. `environment` is added to this process's own.
     """
 
-    def __init__(self, script=SCRIPT):
-        self._script = script
+    def __init__(self, script=SCRIPT, **environment):
+        self._script, self._environment = script, environment
         self._lock = threading.Lock()
         self._process = None
         self._log = None
@@ -109,7 +109,12 @@ class Worker:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._log,
-            env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1"},
+            env={
+                **os.environ,
+                "TF_CPP_MIN_LOG_LEVEL": "3",
+                "CUDA_VISIBLE_DEVICES": "-1",
+                **self._environment,
+            },
         )
 
     def _exchange(self, request, timeout, expired):

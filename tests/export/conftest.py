@@ -25,11 +25,7 @@ class Net:
 
     @property
     def calibration(self):
-        return (
-            {name: [rows] for name, rows in self.samples.items()}
-            if self.signatures
-            else [self.main]
-        )
+        return {name: [rows] for name, rows in self.samples.items()} if self.signatures else [self.main]
 
     @property
     def main(self):
@@ -56,9 +52,7 @@ def separable():
 def dilated():
     x = image = keras.Input((12, 12, 3), name="image")
     for rate in (1, 2, 4):
-        x = L.Conv2D(6, 3, dilation_rate=rate, padding="same", use_bias=False, name=f"rate{rate}")(
-            x
-        )
+        x = L.Conv2D(6, 3, dilation_rate=rate, padding="same", use_bias=False, name=f"rate{rate}")(x)
         x = L.ReLU(name=f"relu{rate}")(L.BatchNormalization(name=f"norm{rate}")(x))
     x = L.GlobalAveragePooling2D(name="mean")(x)
     return keras.Model(image, L.Dense(5, name="logits")(x), name="dilated")
@@ -149,9 +143,7 @@ def net(request):
 def converted(builder):
     """A net with a file of every precision in `files`; tests must leave it as it is."""
     made = build(builder)
-    made.files = export.convert(
-        made.model, export.PRECISIONS, made.calibration, made.signatures
-    )
+    made.files = export.convert(made.model, export.PRECISIONS, made.calibration, made.signatures)
     return made
 
 

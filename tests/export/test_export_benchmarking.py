@@ -46,9 +46,7 @@ def test_memory_grows_with_the_weights(chain, tmp_path):
 def test_it_says_what_cuts_the_graph(chain):
     """XNNPACK has no int8 kernel for GELU."""
     convolution = keras.layers.Conv2D
-    model = chain(
-        (8, 8, 4), convolution(8, 3), keras.layers.Activation("gelu"), convolution(4, 3)
-    )
+    model = chain((8, 8, 4), convolution(8, 3), keras.layers.Activation("gelu"), convolution(4, 3))
     data = np.random.default_rng(0).normal(size=(8, 8, 8, 4)).astype(np.float32)
     whole = export.benchmark(export.to_tflite(model), runs=1)
     assert (whole.partitions, whole.undelegated) == (1, {})

@@ -178,9 +178,7 @@ def test_signatures_go_through_the_whole_export(coder, tmp_path):
         runs=1,
     )
     assert report.passed, report.problems
-    assert {a.signature for a in report.file("int8").verification.agreements} == set(
-        coder.signatures
-    )
+    assert {a.signature for a in report.file("int8").verification.agreements} == set(coder.signatures)
 
 
 def test_a_failure_leaves_the_earlier_export_as_it_was(classifier, tmp_path):

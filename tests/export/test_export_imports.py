@@ -15,31 +15,23 @@ HEAVY = ("tensorflow", "keras", "numpy", "ai_edge_litert", "ai_edge_quantizer", 
 def loaded_by(code):
     env = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     script = f"import sys\n{code}\nprint(*{{name.partition('.')[0] for name in sys.modules}})"
-    run = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, check=True, env=env
-    )
+    run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, env=env)
     return set(run.stdout.split())
 
 
 def test_import_loads_nothing_heavy():
-    assert loaded_by(
-        "import export; dir(export); export.PRECISIONS; export.ExportError"
-    ).isdisjoint(HEAVY)
+    assert loaded_by("import export; dir(export); export.PRECISIONS; export.ExportError").isdisjoint(HEAVY)
 
 
 def test_reading_and_running_files_needs_neither_tensorflow_nor_keras():
-    loaded = loaded_by(
-        "import export; export.inspect, export.load, export.quantize, export.benchmark"
-    )
+    loaded = loaded_by("import export; export.inspect, export.load, export.quantize, export.benchmark")
     assert loaded.isdisjoint({"tensorflow", "keras"})
 
 
 def test_it_imports_neither_zoo_nor_recipes():
     sources = Path(export.__file__).parent.rglob("*.py")
     lines = [line.split() for source in sources for line in source.read_text().splitlines()]
-    imported = {
-        words[1].partition(".")[0] for words in lines if words[:1] in (["import"], ["from"])
-    }
+    imported = {words[1].partition(".")[0] for words in lines if words[:1] in (["import"], ["from"])}
     assert "numpy" in imported
     assert imported.isdisjoint({"zoo", "recipes"})
 

@@ -68,9 +68,7 @@ def test_integer_inputs_stay_integers():
 def test_dropout_is_off(chain):
     model = chain((4,), L.Dense(8), L.Dropout(0.9), L.GaussianNoise(1.0), L.Dense(2))
     data = vectors(4)
-    assert np.allclose(
-        export.load(export.to_tflite(model))(data), model.predict(data, verbose=0), atol=1e-5
-    )
+    assert np.allclose(export.load(export.to_tflite(model))(data), model.predict(data, verbose=0), atol=1e-5)
 
 
 @pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
@@ -85,9 +83,7 @@ def test_a_model_trained_in_mixed_precision_is_exported_in_float32(policy):
     model, data = build(policy), np.random.default_rng(0).random((8, 8, 8, 2), np.float32)
     before = model.predict(data, verbose=0)
     content = export.to_tflite(model)
-    assert np.allclose(
-        export.load(content)(data), build("float32").predict(data, verbose=0), atol=1e-5
-    )
+    assert np.allclose(export.load(content)(data), build("float32").predict(data, verbose=0), atol=1e-5)
     assert export.verify(model, content, [data]).passed
     assert np.array_equal(model.predict(data, verbose=0), before)
     assert model.layers[1].compute_dtype == policy.removeprefix("mixed_")
@@ -119,17 +115,13 @@ def test_a_file_from_a_saved_model_at_hand_is_the_same(classifier, tmp_path):
 
 def test_progress_is_reported_in_order(classifier):
     seen = []
-    export.convert(
-        classifier.model, ["float32", "float16"], progress=lambda *step: seen.append(step)
-    )
+    export.convert(classifier.model, ["float32", "float16"], progress=lambda *step: seen.append(step))
     assert seen[0][2] == 2
     assert [stage for stage, *_ in seen][-3:] == ["float32", "float16", "done"]
     assert [done for _, done, _ in seen] == sorted(done for _, done, _ in seen)
 
 
-@pytest.mark.parametrize(
-    ("precision", "hint"), [("int9", "int8"), ("flot32", "float32"), ("", "float32")]
-)
+@pytest.mark.parametrize(("precision", "hint"), [("int9", "int8"), ("flot32", "float32"), ("", "float32")])
 def test_an_unknown_precision_is_answered_with_the_possible_ones(classifier, precision, hint):
     with pytest.raises(export.InvalidInput, match=hint) as refused:
         export.to_tflite(classifier.model, precision)
@@ -177,16 +169,60 @@ def test_a_layer_that_fails_is_quoted(chain):
         export.to_tflite(model)
 
 
-def test_on_another_backend_a_layer_of_the_script_itself_is_told_with_the_way_out(jax_backend):
-    script = (
-        "import keras, export\n"
-        "class Own(keras.layers.Dense): pass\n"
-        "x = keras.Input((2,))\n"
-        "print(len(export.to_tflite(keras.Model(x, keras.layers.Dense(1)(x)))) > 100)\n"
-        "try: export.to_tflite(keras.Model(x, Own(1)(x)))\n"
-        "except export.InvalidInput as error: print(error)"
-    )
-    env = os.environ | jax_backend | {"PYTHONPATH": os.pathsep.join(sys.path)}
-    run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False, env=env)
-    assert run.stdout.startswith("True"), run.stderr
-    assert "KERAS_BACKEND=tensorflow" in run.stdout, run.stderr
+OWN_LAYER = """
+import keras
+@keras.saving.register_keras_serializable("own")
+class Times(keras.layers.Layer):
+    def call(self, x):
+        return x * {factor}
+"""
+
+ON_ANOTHER_BACKEND = """
+import importlib, os, pathlib, sys
+import keras, export
+from export import other_backends
+sys.path.insert(0, sys.argv[1])
+file = pathlib.Path(sys.argv[1]) / "own_layer.py"
+x, processes = keras.Input((2,)), []
+
+def exported(layer):
+    value = float(export.load(export.to_tflite(keras.Model(x, layer(x))))([[1.0, 1.0]])[0, 0])
+    processes.append(other_backends._worker.pid)
+    return value
+
+import own_layer
+print(exported(own_layer.Times()), exported(own_layer.Times()))
+file.write_text(file.read_text().replace("* 2", "* 3"))
+os.utime(file, (1, 1))
+importlib.reload(own_layer)
+print(exported(own_layer.Times()))
+print(processes[0] == processes[1] != processes[2])
+
+class Own(keras.layers.Dense):
+    pass
+
+try:
+    export.to_tflite(keras.Model(x, Own(1)(x)))
+except export.InvalidInput as error:
+    print(error)
+"""
+
+
+@pytest.fixture(scope="module")
+def on_another_backend(tmp_path_factory, jax_backend):
+    """What a program prints, line by line, that exports models of layers of its own under JAX."""
+    folder = tmp_path_factory.mktemp("own")
+    (folder / "own_layer.py").write_text(OWN_LAYER.format(factor=2))
+    env = os.environ | jax_backend | {"PYTHONPATH": os.pathsep.join(sys.path), "PYTHONDONTWRITEBYTECODE": "1"}
+    command = [sys.executable, "-c", ON_ANOTHER_BACKEND, str(folder)]
+    run = subprocess.run(command, capture_output=True, text=True, check=False, env=env)
+    assert run.returncode == 0, run.stderr
+    return run.stdout.splitlines()
+
+
+def test_on_another_backend_one_process_exports_until_a_layer_changes(on_another_backend):
+    assert on_another_backend[:3] == ["2.0 2.0", "3.0", "True"]
+
+
+def test_on_another_backend_a_layer_of_the_script_itself_is_told_with_the_way_out(on_another_backend):
+    assert "KERAS_BACKEND=tensorflow" in on_another_backend[3]

@@ -41,9 +41,7 @@ def test_a_batch_is_the_same_as_its_samples(classifier):
 
 def test_threads_do_not_change_the_result(classifier):
     content, batch = classifier.files["float32"], classifier.main[:3]
-    assert np.allclose(
-        export.load(content, threads=2)(batch), export.load(content)(batch), atol=1e-6
-    )
+    assert np.allclose(export.load(content, threads=2)(batch), export.load(content)(batch), atol=1e-6)
 
 
 def test_paths_and_bytes_are_the_same_file(classifier, tmp_path):

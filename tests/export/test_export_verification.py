@@ -18,8 +18,7 @@ def test_right_files_pass(net, precision):
     assert found.unchecked == ()
     assert {a.samples for a in found.agreements} == {48}
     assert len(found.agreements) == sum(
-        len(signature.outputs)
-        for signature in export.inspect(net.files[precision]).signatures.values()
+        len(signature.outputs) for signature in export.inspect(net.files[precision]).signatures.values()
     )
 
 
@@ -48,9 +47,7 @@ def disturbed(model, share, seed=0):
     return other
 
 
-@pytest.mark.parametrize(
-    ("precision", "share"), [("float32", 0.001), ("float16", 0.1), ("int8", 1.0)]
-)
+@pytest.mark.parametrize(("precision", "share"), [("float32", 0.001), ("float16", 0.1), ("int8", 1.0)])
 def test_files_of_another_model_fail(classifier, precision, share):
     other = disturbed(classifier.model, share)
     found = export.verify(other, classifier.files[precision], [classifier.main])
@@ -67,9 +64,7 @@ def test_one_wrong_signature_is_named(coder):
 
 
 def test_an_unexpected_precision_fails(classifier):
-    found = export.verify(
-        classifier.model, classifier.files["float16"], [classifier.main], precision="int8"
-    )
+    found = export.verify(classifier.model, classifier.files["float16"], [classifier.main], precision="int8")
     assert "the file is float16, expected int8" in found.problems
 
 

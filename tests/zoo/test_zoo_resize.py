@@ -34,9 +34,7 @@ def test_equals_repeat(height, width, factor, channels_first):
 
 def test_equals_upsampling2d():
     images = np.random.default_rng(0).normal(size=(1, 5, 4, 2)).astype("float32")
-    np.testing.assert_array_equal(
-        NearestUpsampling2D(3)(images), keras.layers.UpSampling2D(3)(images)
-    )
+    np.testing.assert_array_equal(NearestUpsampling2D(3)(images), keras.layers.UpSampling2D(3)(images))
 
 
 def test_sizes_known_only_at_run_time():

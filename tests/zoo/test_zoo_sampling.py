@@ -34,9 +34,7 @@ def test_divergence_is_what_sampling_estimates():
     noise = np.random.default_rng(0).normal(size=(200_000, *mean.shape))
     samples = mean + np.exp(log_variance / 2) * noise
     log_ratio = (samples**2 - noise**2 - log_variance).sum(axis=2) / 2
-    np.testing.assert_allclose(
-        log_ratio.mean(axis=0), gaussian_divergence(mean, log_variance), rtol=0.02
-    )
+    np.testing.assert_allclose(log_ratio.mean(axis=0), gaussian_divergence(mean, log_variance), rtol=0.02)
 
 
 def test_divergence_of_the_prior_is_zero():
@@ -94,6 +92,4 @@ def test_vae_reports_the_divergence_of_its_code(hidden):
     expected = divergence(code["mean"], code["log_variance"]).mean()
     assert expected > 0
     model.compile(loss=lambda targets, outputs: keras.ops.zeros_like(outputs[:, 0, 0, 0]))
-    assert model.evaluate(images, images, batch_size=6, verbose=0) == pytest.approx(
-        expected, rel=1e-4
-    )
+    assert model.evaluate(images, images, batch_size=6, verbose=0) == pytest.approx(expected, rel=1e-4)
