@@ -18,8 +18,8 @@ def quantization_aware(model, precision="int8", calibration=None, ranges="moving
         precision: `int8` or `int4`, of the file it is trained for.
         calibration: Training data from which activations get their first range, see `to_tflite`. Without it
             the first batch in training sets them: train before anything else.
-        ranges: `moving_average` follows activations while training; `learned` gives both ends of a range a
-            gradient (learned step size). With `signatures` the former only widens the calibrated ranges.
+        ranges: `moving_average` follows activations while training, from calibrated ranges only outwards;
+            `learned` gives both ends of a range a gradient (learned step size).
         signatures: None, or a mapping from names to models that share variables with `model`, the main one
             first, as `to_tflite` takes them; the calibration is then a mapping from each name to data.
 

@@ -24,8 +24,8 @@ class ActivationRange(keras.layers.Layer):
 
     Args:
         method: `moving_average` follows the smallest and the largest value of training batches with a
-            decay of 0.99; `widening` does too, but only outwards; `learned` makes low and high weights with
-            a gradient (Esser et al., 2020, equation 3, https://arxiv.org/abs/1902.08153, with an offset:
+            decay of 0.99, from a known range only outwards; `learned` makes low and high weights with a
+            gradient (Esser et al., 2020, equation 3, https://arxiv.org/abs/1902.08153, with an offset:
             Bhalgat et al., 2020); `fixed` keeps them.
         sources: How many tensors that are computed apart share the range.
         known: Whether the range is there from the start; else the first batch in training sets it.
@@ -105,7 +105,9 @@ class ActivationRange(keras.layers.Layer):
         width = ops.where(first > 0, float("inf"), self.high - self.low)
         low = ops.maximum(ops.min(x), self.low - width)
         high = ops.minimum(ops.max(x), self.high + width)
-        if self.method == "widening":
+        # The ends of a batch are nearer than those of all that the range was calibrated with. What is cut off can
+        # be a coordinate, or a likelihood.
+        if self.known:
             low, high = ops.minimum(low, self.low), ops.maximum(high, self.high)
         for held, value in ((self.low, low), (self.high, high)):
             held.assign(held + pace * (value - held))

@@ -25,10 +25,6 @@ from .sharing import Library
 from .structure import read
 from .template import QuantizedTemplate
 
-# The ends of a batch are nearer than those of the data that the ranges were calibrated with. Classes hardly
-# care; a likelihood pays for every value that is cut off.
-RANGES = {"moving_average": "widening", "learned": "learned"}
-
 
 def make(model, signatures, precision, calibration, ranges):
     """The `QuantizedSignatures` of named models; see `quantization_aware`."""
@@ -152,7 +148,7 @@ def _twins(plan):
     library, names = Library(), {part: layer for layer, part in plan.parts.items()}
     made = {}
     for name in sorted(plan.interfaces, key=lambda name: name not in plan.trained):
-        ranges = RANGES[plan.ranges] if name in plan.trained else "fixed"
+        ranges = plan.ranges if name in plan.trained else "fixed"
         made[name] = _twin(plan, name, library, ranges, plan.acting.get(name), names.get(name, name))
     return {name: made[name] for name in plan.interfaces}
 
