@@ -2,6 +2,7 @@
 
 import json
 import pathlib
+import socket
 
 import numpy as np
 import pytest
@@ -229,6 +230,28 @@ def test_a_search_keeps_its_strategy_until_it_is_given_another(tmp_path):
     assert searching.extended(found) is found
     searching.extended(found, strategy="auto")
     assert search.open_search(found.path).settings.strategy == "auto"
+
+
+def test_two_processes_of_jax_learn_what_one_learns(sharded, process, jax_backend, tmp_path):
+    """As on two machines: both read all data, each trains on its share, and the first one writes."""
+    recipe = rundir.open_run(sharded / "one").recipe
+    values = [("epochs", recipe.epochs), ("batch_size", recipe.batch_size), ("optimizer.clip_norm", 0.5)]
+    values += [("augmentation.translation", "0.1,0.1"), ("regularization.l2", recipe.regularization.l2)]
+    settings = [word for name, value in values for word in ("--set", f"{name}={value}")]
+    with socket.create_server(("", 0)) as listening:
+        address = f"127.0.0.1:{listening.getsockname()[1]}"
+    described = {"KERAS_DISTRIBUTION_JOB_ADDRESSES": address, "KERAS_DISTRIBUTION_NUM_PROCESSES": "2"}
+    children = [
+        process(
+            *("train", "lenet5_digits", *settings, "--out", tmp_path / "run"),
+            **jax_backend | described | {"KERAS_DISTRIBUTION_PROCESS_ID": str(index)},
+        )
+        for index in range(2)
+    ]
+    ended = [child.communicate(timeout=600)[1] for child in children]
+    assert [child.returncode for child in children] == [0, 0], ended
+    assert "2 processes" in rundir.read_json(tmp_path / "run" / "environment.json")["devices"]
+    assert_alike(sharded / "one", tmp_path / "run", 1e-4)
 
 
 def test_jax_on_two_devices_learns_what_one_learns(sharded):
