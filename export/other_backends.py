@@ -11,9 +11,27 @@ from .scratch import scratch_folder
 
 SCRIPT = Path(__file__).with_name("saving.py")
 
-_worker = Worker(SCRIPT, KERAS_BACKEND="tensorflow")  # kept: importing TensorFlow takes seconds
-_serves = None
-atexit.register(_worker.stop)
+
+class Saver(Worker):
+    """A process on TensorFlow, kept as long as what it has loaded is what is here; importing takes seconds."""
+
+    def __init__(self):
+        super().__init__(SCRIPT, KERAS_BACKEND="tensorflow")
+        self._loaded = None
+
+    def save(self, timeout, modules, **request):
+        """Let it write a SavedModel; see `saving.py` for the request."""
+        files = [getattr(sys.modules[name], "__file__", None) for name in modules]
+        times = [os.stat(file).st_mtime_ns if file and os.path.exists(file) else None for file in files]
+        loaded = (os.getcwd(), *sys.path), modules, times
+        if loaded != self._loaded:
+            self.stop()
+        self._loaded = loaded
+        self.call("save", timeout, path=sys.path, modules=modules, **request)
+
+
+_saver = Saver()
+atexit.register(_saver.stop)
 
 
 def through_tensorflow(model, parts, directory, timeout=TIMEOUT):
@@ -62,21 +80,9 @@ def _modules(model):
     return [name for name in modules if not name.startswith("keras.")]
 
 
-def _loaded(modules):
-    """What the process that saves has to have loaded: if any of it changes, another one must."""
-    files = [getattr(sys.modules[name], "__file__", None) for name in modules]
-    times = [os.stat(file).st_mtime_ns if file and os.path.exists(file) else None for file in files]
-    return tuple(sys.path), tuple(modules), tuple(times)
-
-
 def _run(request, name, timeout):
-    global _serves
-    loaded = _loaded(request["modules"])
-    if loaded != _serves:
-        _worker.stop()
-    _serves = loaded
     try:
-        _worker.call("save", timeout, path=sys.path, **request)
+        _saver.save(timeout, **request)
     except JobFailed as error:
         raise ExportError(f"Model {name!r} can't be written on TensorFlow: {error.kind}: {error}") from error
     except WorkerDied as error:
