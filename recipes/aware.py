@@ -13,6 +13,7 @@ import msgspec
 from recipes import files, rundir
 
 FILE = pathlib.Path(__file__).with_name("aware.csv")
+_AT_ONCE = 256
 PAGE = pathlib.Path(__file__).parents[1] / "docs" / "quantization_aware.md"
 COLUMNS = (
     "recipe",
@@ -90,17 +91,19 @@ def _simulation(run, precision, progress):
     """How closely the file does what training simulated; of several signatures, the one that does it least."""
     import export
     from recipes import pipeline, tasks
-    from recipes.data.feeding import test_batches
 
     data, model = pipeline.prepare(run.recipe, progress), run.model()
-    file = run.path / "export" / f"{precision}.tflite"
+    file, task = run.path / "export" / f"{precision}.tflite", tasks.get(run.recipe.task)
+    context, size = tasks.Context(run.recipe, data), len(data.test.y)
+
+    def inputs(start, stop):
+        return task.signature_inputs(model, context.images(data.test.take(range(start, stop))), run.recipe)
+
     if not getattr(model, "signatures", None):
-        images = (x for x, _ in test_batches(run.recipe, data, progress, "comparing"))
-        return export.simulation(model, file, images)
-    context = tasks.Context(run.recipe, data)
-    images = context.images(data.test.take(range(len(data.test.y))))
-    inputs = tasks.get(run.recipe.task).signature_inputs(model, images, run.recipe)
-    found = [export.simulation(model, file, inputs[name], name) for name in model.signatures]
+        parts = (inputs(start, min(start + _AT_ONCE, size)) for start in range(0, size, _AT_ONCE))
+        return export.simulation(model, file, (batch for part in parts for batch in part))
+    whole = inputs(0, size)
+    found = [export.simulation(model, file, whole[name], name) for name in model.signatures]
     return min(found, key=lambda one: (one.within_one, one.exact))
 
 

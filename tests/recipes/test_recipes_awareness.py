@@ -10,7 +10,12 @@ from recipes import aware, files, pipeline, registry, rundir, tasks
 from recipes.errors import RecipeError
 from recipes.training import tuning_integers
 
-SHORT = {"epochs": 2, "awareness": {"epochs": 1, "steps": 1}, "precisions": ("float32", "int8"), "calibration": 100}
+SHORT = {
+    "epochs": 2,
+    "awareness": {"epochs": 1, "steps": 1},
+    "precisions": ("float32", "int8"),
+    "calibration": 100,
+}
 
 
 @pytest.fixture(scope="module")
@@ -49,14 +54,20 @@ def test_a_killed_second_part_goes_on_from_the_trained_model(finished, tmp_path)
         np.testing.assert_allclose(a, b, atol=1e-6)
 
 
-def test_the_table_of_what_it_is_worth_takes_a_finished_run(finished, tmp_path, monkeypatch):
+SMALL = {"data": "digits", "features.image_size": [28, 28], "arguments.filters": 8, "arguments.shrunk": 4}
+
+
+@pytest.mark.parametrize(
+    ("name", "values"), [("lenet5_digits", {}), ("super_resolution_photographs", {**SMALL, "batch_size": 64})]
+)
+def test_the_table_of_what_it_is_worth_takes_a_finished_run(name, values, tmp_path, monkeypatch):
     monkeypatch.setattr(aware, "FILE", tmp_path / "aware.csv")
-    first = recipes.run("lenet5_digits", out=tmp_path / "float", **{**SHORT, "epochs": 1})
+    first = recipes.run(name, out=tmp_path / "float", **{**SHORT, **values, "epochs": 1})
     aware.take_over(aware.measure(first.run, tmp_path / "tuned"))
     (row,) = aware.read()
-    assert row["recipe"] == "lenet5_digits"
+    assert row["recipe"] == name
     assert float(row["within_one"]) >= 0.99
-    assert "lenet5_digits" in aware.page()
+    assert name in aware.page()
 
 
 def test_a_variational_autoencoder_is_fine_tuned_with_all_its_signatures(tmp_path):
@@ -107,7 +118,9 @@ def test_classes_are_learnt_from_the_model_in_float(finished, tmp_path):
     model, losses = rundir.load_model(finished.run.float_file), {}
     for share in (0.0, 1.0):
         values = {**SHORT, "awareness": {"epochs": 1, "steps": 1, "distillation": share}}
-        run = rundir.create(tmp_path / str(share), registry.get("lenet5_digits", quantization="aware", **values))
+        run = rundir.create(
+            tmp_path / str(share), registry.get("lenet5_digits", quantization="aware", **values)
+        )
         tuning_integers.tune(run, model, pipeline.prepare(run.recipe))
         (row,) = files.read_csv(run.path / "awareness" / "history.csv")
         losses[share] = float(row["loss"])
