@@ -13,7 +13,6 @@ import msgspec
 from recipes import files, rundir
 
 FILE = pathlib.Path(__file__).with_name("aware.csv")
-_AT_ONCE = 256
 PAGE = pathlib.Path(__file__).parents[1] / "docs" / "quantization_aware.md"
 COLUMNS = (
     "recipe",
@@ -29,6 +28,7 @@ COLUMNS = (
     "seed",
     "learnt_from",
 )
+_AT_ONCE = 256  # examples that are compared
 _TOP = """# Quantisation-aware training
 
 Written by `python -m recipes.aware OUT RUN…` from finished runs: each trained model is fine-tuned with

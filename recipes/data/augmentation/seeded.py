@@ -20,7 +20,7 @@ class SeededLayer(keras.layers.Layer):
 
     def changed(self, images):
         """The images, changed at random by `self.seed_generator`."""
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__} does not define changed().")
 
     def compute_output_shape(self, input_shape):
         return input_shape
